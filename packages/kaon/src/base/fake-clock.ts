@@ -56,7 +56,11 @@ export class FakeClock implements Clock {
 
   #add(pending: Pending) {
     this.#pending.push(pending)
-    return { cancel: () => void (this.#pending = this.#pending.filter((p) => p !== pending)) }
+    return {
+      cancel: () => {
+        this.#pending = this.#pending.filter((p) => p !== pending)
+      },
+    }
   }
 }
 
