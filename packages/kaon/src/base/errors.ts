@@ -18,6 +18,7 @@ export const errorTable = {
   unsupported_media_type: { status: 415, title: 'Content type not supported', retryable: false },
   body_too_large: { status: 413, title: 'The body is too large', retryable: false },
   headers_too_large: { status: 431, title: 'The headers are too large', retryable: false },
+  loop_detected: { status: 508, title: 'Functions call each other in a circle', retryable: false },
   not_available: { status: 501, title: 'Not available yet', retryable: false },
   // Builds
   source_missing: { status: 422, title: 'The source is missing', retryable: false },
