@@ -29,5 +29,8 @@ test('every dependency has its line in CONTRIBUTING', () => {
     const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Record<string, Record<string, string> | undefined>
     return ['dependencies', 'devDependencies'].flatMap((field) => Object.keys(manifest[field] ?? {}))
   })
-  assert.deepEqual(named.filter((name) => name !== '@kaon/sdk' && !text.includes(`\`${name}\``)), [])
+  assert.deepEqual(
+    named.filter((name) => name !== '@kaon/sdk' && !text.includes(`\`${name}\``)),
+    [],
+  )
 })
