@@ -1,6 +1,6 @@
 // The core kinds of Kubernetes that the platform serves itself, in Kubernetes's own shapes.
 import { ObjectMeta, type Resource } from './metadata.ts'
-import { closed, type Static, Type, text } from './schema.ts'
+import { base64Pattern, closed, dataKeyPattern, mapOf, type Static, Type, text } from './schema.ts'
 
 export const NamespaceSchema = closed(
   {
@@ -14,7 +14,8 @@ export const NamespaceSchema = closed(
 )
 export type NamespaceResource = Resource & { status?: { phase?: 'Active' | 'Terminating' } }
 
-const base64 = Type.String({ pattern: '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$', maxLength: 1_500_000 })
+const base64 = Type.String({ pattern: base64Pattern, maxLength: 1_500_000 })
+const plain = Type.String({ maxLength: 1_048_576 })
 
 export const SecretSchema = closed(
   {
@@ -22,10 +23,8 @@ export const SecretSchema = closed(
     kind: Type.Literal('Secret'),
     metadata: ObjectMeta,
     type: Type.Optional(text('Kind of secret.', { default: 'Opaque' })),
-    data: Type.Optional(Type.Record(Type.String(), base64, { description: 'Values in base64.' })),
-    stringData: Type.Optional(
-      Type.Record(Type.String(), Type.String(), { description: 'Values as text; stored as data, never given back.' }),
-    ),
+    data: Type.Optional(mapOf(dataKeyPattern, base64, { description: 'Values in base64.' })),
+    stringData: Type.Optional(mapOf(dataKeyPattern, plain, { description: 'Values as text; stored as data, never given back.' })),
     immutable: Type.Optional(Type.Boolean()),
   },
   { description: 'Values that are shown to nobody but the functions that name them.' },
@@ -37,8 +36,8 @@ export const ConfigMapSchema = closed(
     apiVersion: Type.Literal('v1'),
     kind: Type.Literal('ConfigMap'),
     metadata: ObjectMeta,
-    data: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Values as text.' })),
-    binaryData: Type.Optional(Type.Record(Type.String(), base64, { description: 'Values in base64.' })),
+    data: Type.Optional(mapOf(dataKeyPattern, plain, { description: 'Values as text.' })),
+    binaryData: Type.Optional(mapOf(dataKeyPattern, base64, { description: 'Values in base64.' })),
     immutable: Type.Optional(Type.Boolean()),
   },
   { description: 'Values that functions name.' },

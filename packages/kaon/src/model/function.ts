@@ -5,6 +5,7 @@ import {
   digestPattern,
   duration,
   environmentNamePattern,
+  mapOf,
   quantity,
   reserved,
   revisioned,
@@ -12,6 +13,7 @@ import {
   subdomainPattern,
   Type,
   text,
+  triggerNamePattern,
 } from './schema.ts'
 
 const reference = (what: string) =>
@@ -162,7 +164,7 @@ const Scale = closed(
 export const FunctionSpec = closed({
   ...revisionFields,
   scale: Scale,
-  triggers: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }), Trigger, {
+  triggers: mapOf(triggerNamePattern, Trigger, {
     default: {},
     description: 'Name to trigger; http is there without being named.',
   }),

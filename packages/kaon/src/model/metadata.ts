@@ -1,6 +1,4 @@
-import { closed, type Static, subdomainPattern, Type, text } from './schema.ts'
-
-const stringMap = (description: string) => Type.Record(Type.String(), Type.String(), { description })
+import { closed, labelKeyPattern, labelValuePattern, mapOf, type Static, subdomainPattern, Type, text } from './schema.ts'
 
 export const OwnerReference = closed({
   apiVersion: text('API version of the owner.'),
@@ -24,8 +22,8 @@ export const ObjectMeta = closed({
     Type.Union([Type.String(), Type.Null()], { description: 'Set by the server when deletion was asked for.' }),
   ),
   deletionGracePeriodSeconds: Type.Optional(Type.Integer({ description: 'Set by the server.' })),
-  labels: Type.Optional(stringMap('Short values to select by.')),
-  annotations: Type.Optional(stringMap('Values for tools and people.')),
+  labels: Type.Optional(mapOf(labelKeyPattern, Type.String({ pattern: labelValuePattern }), { description: 'Short values to select by.' })),
+  annotations: Type.Optional(mapOf(labelKeyPattern, Type.String({ maxLength: 262_144 }), { description: 'Values for tools and people.' })),
   ownerReferences: Type.Optional(Type.Array(OwnerReference, { description: 'Objects this one is deleted with.' })),
   finalizers: Type.Optional(Type.Array(Type.String(), { description: 'What must be cleaned up before the object is gone.' })),
   managedFields: Type.Optional(Type.Array(Type.Unknown(), { description: 'Who set which field.' })),

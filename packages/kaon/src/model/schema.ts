@@ -5,7 +5,7 @@ import { durationPattern, quantityPattern } from '../base/units.ts'
 // Two annotations of our own stand beside the standard keywords:
 //   revision: true            a change of this field makes a new immutable Revision
 //   notAvailable: 'reason'    the field is reserved: giving it is refused by name
-// and one is Kubernetes's: x-kubernetes-preserve-unknown-fields.
+// Only the keywords below stand in these schemas (no `format`: Kubernetes's durations are not those of JSON Schema); `explain.ts` puts each into words.
 
 type Options = { description?: string; default?: unknown; examples?: unknown[] }
 
@@ -21,7 +21,12 @@ export function revisioned<T extends TSchema>(schema: T): T {
 
 /** A field that is reserved for later: it is described, and refused by name until then. */
 export function reserved(reason: string, description: string) {
-  return Type.Optional(Type.Unknown({ description, notAvailable: reason }))
+  return Type.Optional(Type.Never({ description, notAvailable: reason }))
+}
+
+/** An object whose keys are the author's to choose, as far as they match `keys`. */
+export function mapOf<T extends TSchema>(keys: string, values: T, options: Options = {}) {
+  return Type.Record(Type.String({ pattern: keys }), values, { additionalProperties: false, ...options })
 }
 
 export function text(description: string, options: Options & { pattern?: string; maxLength?: number; minLength?: number } = {}) {
@@ -30,12 +35,12 @@ export function text(description: string, options: Options & { pattern?: string;
 
 /** A duration such as `30s`, `1m30s` or `250ms`. */
 export function duration(description: string, options: Options = {}) {
-  return Type.String({ description, pattern: durationPattern, format: 'duration', maxLength: 32, ...options })
+  return Type.String({ description, pattern: durationPattern, maxLength: 32, ...options })
 }
 
 /** A Kubernetes quantity such as `500m` or `128Mi`. */
 export function quantity(description: string, options: Options = {}) {
-  return Type.String({ description, pattern: quantityPattern, format: 'quantity', maxLength: 32, ...options })
+  return Type.String({ description, pattern: quantityPattern, maxLength: 32, ...options })
 }
 
 export function choice<const T extends string[]>(values: readonly [...T], description: string, options: Options = {}) {
@@ -48,6 +53,31 @@ export const namePattern = '^[a-z0-9]([a-z0-9]|-(?!-))*[a-z0-9]$|^[a-z0-9]$'
 export const subdomainPattern = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 export const environmentNamePattern = '^[A-Za-z_][A-Za-z0-9_]*$'
 export const digestPattern = '^sha256:[0-9a-f]{64}$'
+export const base64Pattern = '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$'
+/** Keys of secrets and config maps: they become file names. */
+export const dataKeyPattern = '^(?!\\.\\.?$)[-._a-zA-Z0-9]{1,253}$'
+/** Keys of labels and annotations: an optional DNS prefix and a name. */
+export const labelKeyPattern = '^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
+export const labelValuePattern = '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'
+export const triggerNamePattern = '^[a-z0-9][a-z0-9-]{0,62}$'
+
+/** What a pattern asks for, in words: errors say this instead of the pattern. */
+export const patternWords: Readonly<Record<string, string>> = {
+  [durationPattern]: "a duration such as '250ms', '30s' or '1h30m'",
+  [quantityPattern]: "a quantity such as '500m', '2' or '128Mi'",
+  [namePattern]: "lower-case letters, digits and single dashes, beginning and ending with a letter or digit, as in 'my-function'",
+  [subdomainPattern]: "lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit, as in 'my-config'",
+  [environmentNamePattern]: "letters, digits and '_', not beginning with a digit, as in 'API_URL'",
+  [digestPattern]: "a digest: 'sha256:' and 64 hexadecimal digits",
+  [base64Pattern]: 'base64 with padding and without line breaks',
+  [dataKeyPattern]: "letters, digits, '-', '_' and '.', at most 253",
+  [labelKeyPattern]: "a name of at most 63 letters, digits, '-', '_' and '.', with an optional prefix as in 'example.com/team'",
+  [labelValuePattern]: "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+  '^/': "a path beginning with '/'",
+  '^https?://': "an address beginning with 'https://' or 'http://'",
+  '^[0-9a-f]{64}$': '64 hexadecimal digits in lower case',
+  [triggerNamePattern]: 'lower-case letters, digits and dashes, at most 63',
+}
 
 export const nameMaxLength = 50
 
