@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { KaonError } from '../base/errors.ts'
+import { syncPath } from '../base/sync-files.ts'
 import type { Clock, FileHandle, Files, Random } from '../base/system.ts'
 import { digestPattern } from '../model/schema.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -45,7 +46,8 @@ export function createFolderBlobStore({ folder, files, clock, random }: FolderBl
         const { hex, bytes } = await writeHashed(files, path, content, limitBytes)
         // Over one of the same content as well: the new time of change tells the collector that it is wanted.
         await files.rename(path, join(blobs, hex))
-        await syncFolder(files, blobs)
+        // A rename is on the disk once its folder is.
+        await syncPath(files, blobs)
         return { digest: `sha256:${hex}`, bytes }
       } catch (error) {
         await files.rm(path, { force: true })
@@ -122,16 +124,6 @@ async function* readChecked(handle: FileHandle, hex: string): AsyncGenerator<Uin
 
 async function openIfThere(files: Pick<Files, 'open'>, path: string): Promise<FileHandle | undefined> {
   return files.open(path, 'r').catch(ignoreMissing(undefined))
-}
-
-/** A rename is on the disk once its folder is. */
-async function syncFolder(files: Pick<Files, 'open'>, folder: string): Promise<void> {
-  const handle = await files.open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 function ignoreMissing<T>(otherwise: T): (error: NodeJS.ErrnoException) => T {

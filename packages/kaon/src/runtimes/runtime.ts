@@ -16,8 +16,10 @@ export type RuntimeBuild = {
 }
 
 /** How to build for a language. What the language's workers do at run time stands in the runtime's own files and speaks the worker protocol. */
-export interface Runtime {
+export interface Runtime extends AsyncDisposable {
   readonly name: RevisionTemplate['runtime']
+  /** Differs when the same source would build to something else: the build's own version, its tools and what it builds for. Part of a build's input. */
+  readonly buildVersion: string
   /** File name that inline code gets. */
   readonly inlineFile: string
   /** Fills the output folder. Throws `handler_missing`, `lock_file_missing`, `dependencies_failed` or `build_failed` with what the author must mend. Same input, same output. */
