@@ -29,12 +29,16 @@ export const WorkerCounter = {
   finished: 1,
   failed: 2,
   timedOut: 3,
+  /** A gauge, not a count: calls whose caller was answered (deadline) or went away while the handler still runs. They hold their slots. */
   abandoned: 4,
   /** In-flight integrated over time, in request-ms. */
   inFlightMs: 5,
+  /** A gauge: calls in the worker, from the head of the request until handler and answer are done. */
   inFlight: 6,
   requestBytes: 7,
   responseBytes: 8,
+  /** Durations added up: the histogram's sum. */
+  durationMs: 9,
   /** Then the buckets of the duration histogram, see `durationBucketsSeconds`. */
   firstBucket: 16,
 } as const
@@ -50,7 +54,10 @@ export interface WorkerHandle {
   readonly counters: Uint32Array
   /** For each connection (the number of its HELLO) the last stream whose handler was started. Readable after the worker's death. Empty for a process, which says STARTED itself. */
   lastStarted(): Record<string, number>
-  /** How long ago the worker should have handled a deadline or a heartbeat and did not; 0 while it keeps up. Past a grace of a second it is blocked. */
+  /**
+   * How long ago the worker should have handled its earliest deadline and did not; 0 while it keeps up. With no call in flight: how long its
+   * heartbeat is late beyond the function's timeout. Past a grace of a second it is blocked.
+   */
   overdueMs(): number
   /** Text of the handler's custom metrics, in Prometheus's format. */
   customMetrics(): Promise<string>
