@@ -1,0 +1,100 @@
+import { parseDocument } from 'yaml'
+import { KaonError } from '../base/errors.ts'
+import { parseJson, positionOf } from './json-text.ts'
+import { badRequest } from './object-errors.ts'
+
+/** The largest resource that is read or stored. */
+export const maxResourceBytes = 3 * 1024 * 1024
+const maxDepth = 100
+
+/** The media type of a request's body, lower case and without parameters; empty when none is given. */
+export function mediaType(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+}
+
+/** The body as text. Throws `body_too_large` as soon as it is known to be, and `invalid_request` when it is not UTF-8. */
+export async function readText(request: Request, limitBytes = maxResourceBytes): Promise<string> {
+  const encoding = request.headers.get('content-encoding') ?? 'identity'
+  if (encoding !== 'identity')
+    throw new KaonError('unsupported_media_type', `Send the body as it is: content-encoding '${encoding}' is not taken.`)
+  if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge(limitBytes)
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.length
+    if (bytes > limitBytes) throw tooLarge(limitBytes)
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw badRequest('The body is not UTF-8.')
+  }
+}
+
+export function tooLarge(limitBytes: number): KaonError {
+  return new KaonError('body_too_large', `The body is larger than ${limitBytes} bytes, which is all that is taken here.`)
+}
+
+/** The value in a JSON or YAML body; undefined when the body is empty. */
+export async function readValue(request: Request): Promise<unknown> {
+  const type = mediaType(request)
+  const isYaml = type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml'
+  if (type !== '' && type !== 'application/json' && !isYaml) throw unsupported(type, ['application/json', 'application/yaml'])
+  const text = await readText(request)
+  if (text.trim() === '') return undefined
+  return isYaml ? parseYaml(text) : parseBoundedJson(text)
+}
+
+/** The value in a JSON body, whatever its media type says (patches have their own). */
+export async function readJson(request: Request): Promise<unknown> {
+  return parseBoundedJson(await readText(request))
+}
+
+export function unsupported(type: string, accepted: readonly string[]): KaonError {
+  return new KaonError(
+    'unsupported_media_type',
+    `Content type '${type.slice(0, 100)}' is not taken here; these are: ${accepted.join(', ')}.`,
+  )
+}
+
+function parseBoundedJson(text: string): unknown {
+  const value = parseJson(text)
+  checkDepth(value)
+  return value
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    const document = parseDocument(text, { uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
+    const [error] = document.errors
+    if (error === undefined) {
+      const value: unknown = document.toJS({ maxAliasCount: 100 })
+      checkDepth(value)
+      return value
+    }
+    const { line, column } = positionOf(text, error.pos[0])
+    throw badRequest(`The body is not YAML: ${yamlReason(error.code)} at line ${line}, column ${column}.`)
+  } catch (error) {
+    if (error instanceof KaonError) throw error
+    throw badRequest('The body is not YAML: it is nested too deep, or its aliases do not resolve.')
+  }
+}
+
+/** The parser's own messages repeat the text, which may be a secret. */
+function yamlReason(code: string): string {
+  if (code === 'DUPLICATE_KEY') return 'a key is there twice'
+  if (code === 'MULTIPLE_DOCS') return 'a second document starts'
+  return code.toLowerCase().replaceAll('_', ' ')
+}
+
+/** Everything that walks over the value afterwards may then do so by recursion. */
+function checkDepth(root: unknown): void {
+  const pending: [unknown, number][] = [[root, 0]]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [value, depth] = next
+    if (typeof value !== 'object' || value === null) continue
+    if (depth >= maxDepth) throw badRequest(`The body is nested deeper than ${maxDepth} levels.`)
+    for (const member of Object.values(value)) pending.push([member, depth + 1])
+  }
+}
