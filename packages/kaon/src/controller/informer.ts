@@ -21,13 +21,14 @@ export type InformerDeps = {
  */
 export class Informer<R extends Resource = Resource> {
   readonly #deps: InformerDeps
-  readonly #resource: string
+  /** Name of the kind in the store. */
+  readonly resource: string
   readonly #objects = new Map<string, Stored<R>>()
   readonly #listeners: ((change: Change<R>) => void)[] = []
   readonly #synced = Promise.withResolvers<void>()
 
   constructor(resource: string, deps: InformerDeps) {
-    this.#resource = resource
+    this.resource = resource
     this.#deps = deps
   }
 
@@ -59,7 +60,7 @@ export class Informer<R extends Resource = Resource> {
       } catch (error) {
         if (signal.aborted) return
         if (!isKaonError(error) || error.code !== 'expired')
-          this.#deps.log.warn('A watch broke; listing again.', { resource: this.#resource, error: String(error) })
+          this.#deps.log.warn('A watch broke; listing again.', { resource: this.resource, error: String(error) })
       }
       failures++
       await this.#deps.clock.sleep(backoffMs(failures, { firstMs: 20, maxMs: 5_000 }, this.#deps.random), signal).catch(() => {})
@@ -67,7 +68,7 @@ export class Informer<R extends Resource = Resource> {
   }
 
   async #relist(): Promise<string> {
-    const { items, resourceVersion } = await this.#deps.store.list({ resource: this.#resource })
+    const { items, resourceVersion } = await this.#deps.store.list({ resource: this.resource })
     const gone = new Set(this.#objects.keys())
     for (const item of items as Stored<R>[]) {
       gone.delete(cacheKey(item))
@@ -79,7 +80,7 @@ export class Informer<R extends Resource = Resource> {
   }
 
   async #watchOn(after: string, signal: AbortSignal, alive: () => void): Promise<void> {
-    for await (const event of this.#deps.store.watch({ resource: this.#resource, after, signal })) {
+    for await (const event of this.#deps.store.watch({ resource: this.resource, after, signal })) {
       alive()
       if (event.type === 'deleted') this.#remove(`${event.key.namespace}/${event.key.name}`)
       else if (event.type !== 'bookmark') this.#put(event.object as Stored<R>)
@@ -104,7 +105,7 @@ export class Informer<R extends Resource = Resource> {
   #tell(key: string, before: Stored<R> | undefined, after: Stored<R> | undefined): void {
     const [namespace, name] = key.split('/') as [string, string]
     const change: Change<R> = {
-      key: { resource: this.#resource, namespace, name },
+      key: { resource: this.resource, namespace, name },
       ...(before === undefined ? {} : { before }),
       ...(after === undefined ? {} : { after }),
     }
