@@ -41,7 +41,7 @@ export type WatchQuery = {
 export interface Store extends AsyncDisposable {
   get(key: ObjectKey): Promise<Stored | undefined>
   list(query: ListQuery): Promise<ListResult>
-  /** The object as it now stands (for a delete: as it last stood). Throws `already_exists`, `not_found` or `conflict`, or `store_unavailable` when it could not be made durable. */
+  /** The object as it now stands (for a delete: as it last stood, with the resourceVersion of its deletion). Throws `already_exists`, `not_found` or `conflict`, or `store_unavailable` when it could not be made durable. */
   write(write: Write): Promise<Stored>
   watch(query: WatchQuery): AsyncIterable<WatchEvent>
 }
