@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import * as http from 'node:http'
+import * as https from 'node:https'
 import * as net from 'node:net'
 import { promisify } from 'node:util'
 import type { Clock, Processes, Random, System } from '../base/system.ts'
@@ -15,6 +16,9 @@ function createClock(): Clock {
       const timer = setTimeout(action, delayMs)
       if (options?.idle) timer.unref()
       return { cancel: () => clearTimeout(timer) }
+    },
+    endOfTurn(action) {
+      setImmediate(action)
     },
     every(periodMs, action, options) {
       const timer = setInterval(action, periodMs)
@@ -92,6 +96,7 @@ export function createSystem(): System {
       createServer: net.createServer,
       createHttpServer: http.createServer,
       httpRequest: http.request,
+      httpsRequest: https.request,
       httpAgent: (options) => new http.Agent(options),
       fetch: (...args) => fetch(...args),
     },

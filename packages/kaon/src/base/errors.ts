@@ -16,6 +16,7 @@ export const errorTable = {
   method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
   not_acceptable: { status: 406, title: 'No such representation', retryable: false },
   unsupported_media_type: { status: 415, title: 'Content type not supported', retryable: false },
+  request_timeout: { status: 408, title: 'The request took too long to arrive', retryable: true },
   body_too_large: { status: 413, title: 'The body is too large', retryable: false },
   headers_too_large: { status: 431, title: 'The headers are too large', retryable: false },
   loop_detected: { status: 508, title: 'Functions call each other in a circle', retryable: false },

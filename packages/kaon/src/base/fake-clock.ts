@@ -23,6 +23,10 @@ export class FakeClock implements Clock {
     return this.#add({ at: this.#now + delayMs, action })
   }
 
+  endOfTurn(action: () => void) {
+    queueMicrotask(action)
+  }
+
   every(periodMs: number, action: () => void) {
     return this.#add({ at: this.#now + periodMs, action, everyMs: periodMs })
   }

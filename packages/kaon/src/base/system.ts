@@ -4,6 +4,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type * as fs from 'node:fs'
 import type * as fsPromises from 'node:fs/promises'
 import type * as http from 'node:http'
+import type * as https from 'node:https'
 import type * as net from 'node:net'
 
 export type Timer = { cancel(): void }
@@ -15,6 +16,8 @@ export interface Clock {
   monotonic(): number
   /** Calls once after `delayMs`. With `idle` it does not keep the process alive. */
   after(delayMs: number, action: () => void, options?: { idle?: boolean }): Timer
+  /** Calls once at the end of this turn of the event loop, when all that had arrived was read: for gathering what is written into one write. */
+  endOfTurn(action: () => void): void
   every(periodMs: number, action: () => void, options?: { idle?: boolean }): Timer
   /** Resolves after `delayMs`; rejects with the signal's reason when it is aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
@@ -60,6 +63,7 @@ export interface Network {
   createServer: typeof net.createServer
   createHttpServer: typeof http.createServer
   httpRequest: typeof http.request
+  httpsRequest: typeof https.request
   httpAgent(options: http.AgentOptions): http.Agent
   fetch: typeof fetch
 }
