@@ -4,7 +4,8 @@ import type { ControllerDeps } from './controllers.ts'
 import { addFinalizer, parseQueueKey, removeFinalizer, requestDelete, resourceOf, withIdentity, writeStatus } from './objects.ts'
 import type { Requeue } from './work-queue.ts'
 
-export const namespaceFinalizer = 'kaon.dev/namespace'
+/** The API puts it on every namespace that is created there. */
+export const namespaceFinalizer = 'kaon.dev/contents'
 const defaultNamespace = 'default'
 
 /** A namespace that is deleted takes everything in it along; `default` is always there. */
