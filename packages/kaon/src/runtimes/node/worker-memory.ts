@@ -19,6 +19,8 @@ export class WorkerMemory {
   /** Pairs: number of the connection (0 = free), last stream whose handler was started. */
   readonly connections: Uint32Array
   readonly #vital: Float64Array
+  /** Told of each new earliest deadline, where there is no memory to share. */
+  onDeadline: ((at: number) => void) | undefined
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(bytes)) {
     this.buffer = buffer
@@ -42,6 +44,7 @@ export class WorkerMemory {
   /** The earliest deadline of a call that is not answered; 0 when there is none. */
   set deadlineAt(at: number) {
     this.#vital[1] = at
+    this.onDeadline?.(at)
   }
 
   lastStarted(): Record<string, number> {

@@ -41,7 +41,8 @@ function entries(headers: object): Iterable<[string, unknown]> {
 
 /** Adds one header and returns what it takes on the wire. */
 function add(flat: string[], name: unknown, value: unknown): number {
-  if (typeof name !== 'string' || !tokenPattern.test(name)) throw invalidHeader(`the header name ${JSON.stringify(name)}, which has characters that no header name has`)
+  if (typeof name !== 'string' || !tokenPattern.test(name))
+    throw invalidHeader(`the header name ${JSON.stringify(name)}, which has characters that no header name has`)
   const text = typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
   if (text === undefined) throw invalidHeader(`the header '${name}' as a ${typeof value}; wanted a string or a list of strings`)
   const wrong = wrongInValue.exec(text)

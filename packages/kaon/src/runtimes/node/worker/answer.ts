@@ -54,7 +54,9 @@ function rawBody(value: object): Uint8Array | { chunks: ChunkSource } | undefine
 }
 
 function isResponse(value: object): value is Response {
-  return value instanceof Response || (Object.prototype.toString.call(value) === '[object Response]' && 'body' in value && 'status' in value)
+  return (
+    value instanceof Response || (Object.prototype.toString.call(value) === '[object Response]' && 'body' in value && 'status' in value)
+  )
 }
 
 function fromResponse(response: Response): Answer {
@@ -87,7 +89,8 @@ function isFullAnswer(value: object): value is FullAnswer {
 }
 
 function fromFullAnswer(full: FullAnswer): Answer {
-  const inner = typeof full.body === 'object' && full.body !== null && isResponse(full.body) ? fromResponse(full.body) : fromValue(full.body)
+  const inner =
+    typeof full.body === 'object' && full.body !== null && isResponse(full.body) ? fromResponse(full.body) : fromValue(full.body)
   const status = full.status === undefined ? inner.status : checkStatus(full.status)
   if (full.headers === undefined || full.headers === null) return { status, headers: inner.headers, body: inner.body }
   const headers = flattenHeaders(full.headers)

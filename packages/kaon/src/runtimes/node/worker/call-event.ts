@@ -73,7 +73,9 @@ export class CallEvent implements Event {
     try {
       return JSON.parse(text) as T
     } catch (cause) {
-      throw new HttpError(400, text === '' ? 'The body is empty; wanted JSON.' : `The body is not JSON: ${(cause as Error).message}`, { cause })
+      throw new HttpError(400, text === '' ? 'The body is empty; wanted JSON.' : `The body is not JSON: ${(cause as Error).message}`, {
+        cause,
+      })
     }
   }
 

@@ -169,7 +169,9 @@ export class CallRunner {
     call.isExpired = true
     this.#deps.counters.timedOut()
     const waited = Math.round(this.#deps.now() - call.arrivedAt)
-    const msg = call.isStarted ? `The call was not answered within ${waited} ms.` : `The request's body was not complete within ${waited} ms.`
+    const msg = call.isStarted
+      ? `The call was not answered within ${waited} ms.`
+      : `The request's body was not complete within ${waited} ms.`
     this.#deps.logs.add({ level: 'warn', msg, requestId: call.requestId, stream: 'platform' })
   }
 

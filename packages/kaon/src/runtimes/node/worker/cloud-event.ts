@@ -52,7 +52,8 @@ export function structuredEvent(body: Uint8Array): CloudEvent {
   const value = parse(body)
   const text = (name: string) => {
     const each = value[name]
-    if (each !== undefined && each !== null && typeof each !== 'string') throw new HttpError(400, `The CloudEvent's '${name}' is no string.`)
+    if (each !== undefined && each !== null && typeof each !== 'string')
+      throw new HttpError(400, `The CloudEvent's '${name}' is no string.`)
     return each ?? undefined
   }
   const required = (name: string) => {

@@ -25,7 +25,13 @@ export function failureAnswer(thrown: unknown, requestId: string): Answer {
   const status = statusOf(thrown)
   if (status === undefined) return problemAnswer(new KaonError('handler_error', 'The function failed; its log says why.'), requestId)
   const { message, headers } = thrown as { message?: unknown; headers?: unknown }
-  const problem = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail: String(message ?? ''), instance: requestId }
+  const problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: String(message ?? ''),
+    instance: requestId,
+  }
   return { status, headers: [...problemType, ...extraHeaders(headers)], body: JSON.stringify(problem) }
 }
 

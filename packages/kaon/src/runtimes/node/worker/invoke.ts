@@ -35,7 +35,8 @@ export function createInvoker(gatewaySocket: string, namespace: string): Invoker
   return {
     async invoke(invocation) {
       const target = targetOf(invocation, namespace)
-      if (invocation.depth >= maxDepth) throw new HttpError(508, `Functions call each other more than ${maxDepth} levels deep: '${invocation.function}' is not called.`)
+      if (invocation.depth >= maxDepth)
+        throw new HttpError(508, `Functions call each other more than ${maxDepth} levels deep: '${invocation.function}' is not called.`)
       const body = bodyOf(invocation.payload)
       const { signal: ownSignal } = invocation.options
       const signal = ownSignal === undefined ? invocation.signal : AbortSignal.any([invocation.signal, ownSignal])
@@ -55,7 +56,8 @@ export function createInvoker(gatewaySocket: string, namespace: string): Invoker
 }
 
 function targetOf(invocation: Invocation, ownNamespace: string): string {
-  if (!namePattern.test(invocation.function)) throw new TypeError(`'${invocation.function}' is no function's name; wanted 'name' or 'namespace/name'.`)
+  if (!namePattern.test(invocation.function))
+    throw new TypeError(`'${invocation.function}' is no function's name; wanted 'name' or 'namespace/name'.`)
   const [name, namespace = ownNamespace] = invocation.function.split('/').reverse() as [string, string?]
   const path = invocation.options.path ?? '/'
   if (/[^\x21-\x7e]/.test(path)) throw new TypeError(`The path '${path}' has characters that an address cannot have; encode them.`)

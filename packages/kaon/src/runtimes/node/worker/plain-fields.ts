@@ -39,6 +39,9 @@ function plainValue(value: unknown): unknown {
 /** Name, message, code, stack in the author's lines, and causes. */
 export function plainError(error: Error, depth = 0): Record<string, unknown> {
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
-  const cause = error.cause === undefined || depth > 4 ? {} : { cause: error.cause instanceof Error ? plainError(error.cause, depth + 1) : String(error.cause) }
+  const cause =
+    error.cause === undefined || depth > 4
+      ? {}
+      : { cause: error.cause instanceof Error ? plainError(error.cause, depth + 1) : String(error.cause) }
   return { name: error.name, message: error.message, ...code, stack: stackOf(error), ...cause }
 }

@@ -12,9 +12,15 @@ export class RequestBody {
   readonly #onConsumed: (bytes: number) => void
   /** Bytes that came so far. */
   bytes = 0
+  #takenBytes = 0
 
   constructor(onConsumed: (bytes: number) => void) {
     this.#onConsumed = onConsumed
+  }
+
+  /** Bytes that came and were not taken yet. */
+  get waitingBytes(): number {
+    return this.bytes - this.#takenBytes
   }
 
   push(chunk: Uint8Array): void {
@@ -66,16 +72,21 @@ export class RequestBody {
       })
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
-      this.#onConsumed(chunk.byteLength)
+      this.#take(chunk)
       controller.enqueue(chunk)
     } else if (this.#failure !== undefined) controller.error(this.#failure)
     else controller.close()
   }
 
+  #take(chunk: Uint8Array): void {
+    this.#takenBytes += chunk.byteLength
+    this.#onConsumed(chunk.byteLength)
+  }
+
   /** The reader wants no more: what still comes is let through, so that the sender does not wait for room. */
   #discard(): void {
     const discard = () => {
-      for (const chunk of this.#chunks.splice(0)) this.#onConsumed(chunk.byteLength)
+      for (const chunk of this.#chunks.splice(0)) this.#take(chunk)
     }
     this.#wanted = discard
     discard()

@@ -14,7 +14,8 @@ export async function sendStream(call: Call, answer: Answer, source: ChunkSource
   const first = await gather(source, !isTyped)
   if (call.isAbandoned) return undefined
   const headers = isTyped || (first.isWhole && first.chunks.length === 0) ? answer.headers : [...first.type, ...answer.headers]
-  if (first.isWhole) return { status: answer.status, headers, body: first.chunks.length === 1 ? first.chunks[0] : Buffer.concat(first.chunks) }
+  if (first.isWhole)
+    return { status: answer.status, headers, body: first.chunks.length === 1 ? first.chunks[0] : Buffer.concat(first.chunks) }
   onOpen()
   if (isBodiless(call, answer.status)) {
     stopSource(source)

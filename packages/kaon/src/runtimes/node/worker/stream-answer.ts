@@ -38,19 +38,21 @@ export function gather(source: ChunkSource, waitForFirst: boolean): Promise<Gath
     const pull = () => {
       const next = step(source)
       pending = next
-      next.then((result) => {
-        if (isOver) return
-        if (result.done) return finish(true, undefined)
-        if (chunks.length === 0) {
-          type = chunkType(result.value)
-          if (waitForFirst) afterMicrotasks(() => finish(false, pending))
-        }
-        const chunk = chunkBytes(result.value)
-        chunks.push(chunk)
-        bytes += chunk.byteLength
-        if (bytes >= gatherBytes || chunks.length >= gatherChunks) finish(false, undefined)
-        else pull()
-      }).catch(fail)
+      next
+        .then((result) => {
+          if (isOver) return
+          if (result.done) return finish(true, undefined)
+          if (chunks.length === 0) {
+            type = chunkType(result.value)
+            if (waitForFirst) afterMicrotasks(() => finish(false, pending))
+          }
+          const chunk = chunkBytes(result.value)
+          chunks.push(chunk)
+          bytes += chunk.byteLength
+          if (bytes >= gatherBytes || chunks.length >= gatherChunks) finish(false, undefined)
+          else pull()
+        })
+        .catch(fail)
     }
     let pending: Promise<IteratorResult<unknown>> | undefined
     pull()
