@@ -82,6 +82,8 @@ async function runNpm(folder: string, build: RuntimeBuild, deps: InstallerDeps):
   const scripts = build.spec.build.scripts ? [] : ['--ignore-scripts']
   const args = ['ci', ...scripts, '--omit=dev', '--no-audit', '--no-fund', '--no-progress', '--no-update-notifier', '--color=false']
   const last: string[] = []
+  // After its reason npm prints how it is used, which helps nobody here.
+  let isHelp = false
   build.log(`Dependencies: npm ${args.slice(0, 2).join(' ')} …`)
   const end = await runCommand(
     {
@@ -97,7 +99,9 @@ async function runNpm(folder: string, build: RuntimeBuild, deps: InstallerDeps):
       onLine(line) {
         const text = redactCredentials(line)
         build.log(`npm: ${text}`)
-        last.push(text)
+        if (/^npm error Clean install a project/.test(text)) isHelp = true
+        if (isHelp || /^npm error( A complete log of this run.*)?$/.test(text)) return
+        last.push(text.replace(/^npm error /, ''))
         if (last.length > quotedLines) last.shift()
       },
     },
