@@ -14,20 +14,22 @@ export const ObjectMeta = closed({
   name: Type.Optional(text('Unique within its kind and namespace.', { pattern: subdomainPattern, maxLength: 253 })),
   generateName: Type.Optional(text('A prefix from which the server makes a unique name.', { maxLength: 200 })),
   namespace: Type.Optional(text('The namespace; it cannot be changed.', { maxLength: 63 })),
-  uid: Type.Optional(text('Set by the server.')),
-  resourceVersion: Type.Optional(text('Opaque version of the stored object; give it to update only what you have seen.')),
-  generation: Type.Optional(Type.Integer({ description: 'Counts the changes of spec. Set by the server.' })),
-  creationTimestamp: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: 'Set by the server.' })),
-  deletionTimestamp: Type.Optional(
-    Type.Union([Type.String(), Type.Null()], { description: 'Set by the server when deletion was asked for.' }),
+  uid: Type.Optional(text('Set by the server.', { readOnly: true })),
+  resourceVersion: Type.Optional(
+    text('Opaque version of the stored object; give it to update only what you have seen.', { readOnly: true }),
   ),
-  deletionGracePeriodSeconds: Type.Optional(Type.Integer({ description: 'Set by the server.' })),
+  generation: Type.Optional(Type.Integer({ description: 'Counts the changes of spec. Set by the server.', readOnly: true })),
+  creationTimestamp: Type.Optional(Type.Union([Type.String(), Type.Null()], { description: 'Set by the server.', readOnly: true })),
+  deletionTimestamp: Type.Optional(
+    Type.Union([Type.String(), Type.Null()], { description: 'Set by the server when deletion was asked for.', readOnly: true }),
+  ),
+  deletionGracePeriodSeconds: Type.Optional(Type.Integer({ description: 'Set by the server.', readOnly: true })),
   labels: Type.Optional(mapOf(labelKeyPattern, Type.String({ pattern: labelValuePattern }), { description: 'Short values to select by.' })),
   annotations: Type.Optional(mapOf(labelKeyPattern, Type.String({ maxLength: 262_144 }), { description: 'Values for tools and people.' })),
   ownerReferences: Type.Optional(Type.Array(OwnerReference, { description: 'Objects this one is deleted with.' })),
   finalizers: Type.Optional(Type.Array(Type.String(), { description: 'What must be cleaned up before the object is gone.' })),
-  managedFields: Type.Optional(Type.Array(Type.Unknown(), { description: 'Who set which field.' })),
-  selfLink: Type.Optional(Type.String({ description: 'Not used.' })),
+  managedFields: Type.Optional(Type.Array(Type.Unknown(), { description: 'Who set which field.', readOnly: true })),
+  selfLink: Type.Optional(Type.String({ description: 'Not used.', readOnly: true })),
 })
 export type ObjectMeta = Static<typeof ObjectMeta>
 

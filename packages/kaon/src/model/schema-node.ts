@@ -21,6 +21,8 @@ export type SchemaNode = {
   minimum?: number
   maximum?: number
   exclusiveMinimum?: number
+  /** The server sets it. */
+  readOnly?: boolean
   /** Ours: the field is reserved, and this says when it comes. */
   notAvailable?: string
   /** Ours: a change makes a new Revision. */

@@ -2,12 +2,12 @@ import Type, { type Static, type TSchema } from 'typebox'
 import { durationPattern, quantityPattern } from '../base/units.ts'
 
 // JSON Schema is the one description of every resource: defaults, validation, TypeScript types, OpenAPI and editor completion come from it.
-// Two annotations of our own stand beside the standard keywords:
+// `readOnly` fields are the server's to set; nobody writes them into a file. Two annotations of our own stand beside the standard keywords:
 //   revision: true            a change of this field makes a new immutable Revision
 //   notAvailable: 'reason'    the field is reserved: giving it is refused by name
 // Only the keywords below stand in these schemas (no `format`: Kubernetes's durations are not those of JSON Schema); `explain.ts` puts each into words.
 
-type Options = { description?: string; default?: unknown; examples?: unknown[] }
+type Options = { description?: string; default?: unknown; examples?: unknown[]; readOnly?: boolean }
 
 /** An object that knows all its fields: anything else is an error with a 'did you mean'. */
 export function closed<T extends Record<string, TSchema>>(properties: T, options: Options = {}) {
