@@ -2,21 +2,23 @@ import { parseDocument } from 'yaml'
 import { KaonError } from '../base/errors.ts'
 import { parseJson, positionOf } from './json-text.ts'
 import { badRequest } from './object-errors.ts'
+import { protobufType, readKubernetesProtobuf } from './protobuf/kubernetes-protobuf.ts'
 
 /** The largest resource that is read or stored. */
 export const maxResourceBytes = 3 * 1024 * 1024
 const maxDepth = 100
+const valueTypes = ['application/json', 'application/yaml', protobufType]
 
 /** The media type of a request's body, lower case and without parameters; empty when none is given. */
 export function mediaType(request: Request): string {
   return (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
-/** The body as text. Throws `body_too_large` as soon as it is known to be, and `invalid_request` when it is not UTF-8. */
-export async function readText(request: Request, limitBytes = maxResourceBytes): Promise<string> {
+/** The whole body. Throws `body_too_large` as soon as it is known to be. */
+async function readBytes(request: Request, limitBytes = maxResourceBytes): Promise<Uint8Array> {
   const encoding = request.headers.get('content-encoding') ?? 'identity'
   if (encoding !== 'identity')
-    throw new KaonError('unsupported_media_type', `Send the body as it is: content-encoding '${encoding}' is not taken.`)
+    throw new KaonError('unsupported_media_type', `Send the body as it is: content-encoding '${encoding.slice(0, 50)}' is not taken.`)
   if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge(limitBytes)
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -25,8 +27,12 @@ export async function readText(request: Request, limitBytes = maxResourceBytes):
     if (bytes > limitBytes) throw tooLarge(limitBytes)
     chunks.push(chunk)
   }
+  return Buffer.concat(chunks)
+}
+
+function textOf(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw badRequest('The body is not UTF-8.')
   }
@@ -36,19 +42,21 @@ export function tooLarge(limitBytes: number): KaonError {
   return new KaonError('body_too_large', `The body is larger than ${limitBytes} bytes, which is all that is taken here.`)
 }
 
-/** The value in a JSON or YAML body; undefined when the body is empty. */
+/** The value in a JSON or YAML body, or in Kubernetes's protobuf; undefined when the body is empty. */
 export async function readValue(request: Request): Promise<unknown> {
   const type = mediaType(request)
   const isYaml = type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml'
-  if (type !== '' && type !== 'application/json' && !isYaml) throw unsupported(type, ['application/json', 'application/yaml'])
-  const text = await readText(request)
+  if (type !== '' && type !== 'application/json' && type !== protobufType && !isYaml) throw unsupported(type, valueTypes)
+  const bytes = await readBytes(request)
+  if (type === protobufType) return bytes.length === 0 ? undefined : readKubernetesProtobuf(bytes)
+  const text = textOf(bytes)
   if (text.trim() === '') return undefined
   return isYaml ? parseYaml(text) : parseBoundedJson(text)
 }
 
 /** The value in a JSON body, whatever its media type says (patches have their own). */
 export async function readJson(request: Request): Promise<unknown> {
-  return parseBoundedJson(await readText(request))
+  return parseBoundedJson(textOf(await readBytes(request)))
 }
 
 export function unsupported(type: string, accepted: readonly string[]): KaonError {

@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type FieldError, KaonError } from '../base/errors.ts'
+import { namespaceFinalizer } from '../controller/namespace.ts'
 import type { Kind } from '../model/kinds.ts'
 import type { Resource, Stored } from '../model/metadata.ts'
 import { objectInvalid } from './object-errors.ts'
 
-/** Kept on a namespace until a controller has emptied it. */
-export const contentsFinalizer = 'kaon.dev/contents'
 /** Without this one, most commands would have nowhere to go. */
 const immortalNamespace = 'default'
 
@@ -85,8 +84,8 @@ function frozenContent(current: Stored): readonly string[] {
 
 function withContentsFinalizer<R extends Resource>(object: R): R {
   const finalizers = object.metadata.finalizers ?? []
-  if (finalizers.includes(contentsFinalizer)) return object
-  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, contentsFinalizer] } }
+  if (finalizers.includes(namespaceFinalizer)) return object
+  return { ...object, metadata: { ...object.metadata, finalizers: [...finalizers, namespaceFinalizer] } }
 }
 
 /** `stringData` is a way to write; it is never kept. */

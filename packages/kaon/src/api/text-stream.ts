@@ -2,7 +2,7 @@ import type { Log } from '../base/log.ts'
 
 /**
  * Text as a body that is read at its reader's pace: nothing is asked of `texts` before the reader wants more, and nothing is held.
- * `abort` is fired when the reader goes away, and must end `texts`. A failure breaks the body off, so that it cannot pass for a whole one.
+ * When the reader goes away `abort` is fired, which must end a wait within `texts`, and `texts` is closed. A failure breaks the body off, so that it cannot pass for a whole one.
  */
 export function textStream(texts: AsyncIterable<string>, abort: AbortController, log: Log): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
@@ -20,8 +20,9 @@ export function textStream(texts: AsyncIterable<string>, abort: AbortController,
           controller.error(new Error('The answer broke off.'))
         }
       },
-      cancel() {
+      async cancel() {
         abort.abort()
+        await iterator.return?.()
       },
     },
     { highWaterMark: 0 },

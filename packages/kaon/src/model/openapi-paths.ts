@@ -34,18 +34,14 @@ const writeParameters = [
   query('fieldManager', 'string', 'Who sets these fields.'),
   query('fieldValidation', 'string', 'Strict, Warn or Ignore; unknown fields are refused unless told otherwise.'),
 ]
-const forceParameter = query('force', 'boolean', 'With server-side apply: takes over fields that others own.')
 const deleteParameters = [
   query('dryRun', 'string', 'All: changes nothing.'),
   query('propagationPolicy', 'string', 'Background, Foreground or Orphan.'),
   query('gracePeriodSeconds', 'integer', 'How long it may take to end.'),
 ]
-const patchTypes = [
-  'application/merge-patch+json',
-  'application/json-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-]
+const patchTypes = ['application/merge-patch+json', 'application/json-patch+json']
+/** As on a cluster: clients make a strategic merge patch where it is offered, and only Kubernetes's own kinds have one. */
+const corePatchTypes = [...patchTypes, 'application/strategic-merge-patch+json']
 
 /** Every address of a kind, by path. */
 export function pathsOf(kind: Kind): Record<string, PathItem> {
@@ -91,8 +87,9 @@ function requestOf(kind: Kind, action: Action): OpenApiNode {
     case 'delete':
       return { parameters: deleteParameters, requestBody: { content: { 'application/json': { schema: preserveUnknown } } } }
     case 'patch': {
-      const content = Object.fromEntries(patchTypes.map((type) => [type, { schema: preserveUnknown }]))
-      return { parameters: [...writeParameters, forceParameter], requestBody: { required: true, content } }
+      const types = kind.group === '' ? corePatchTypes : patchTypes
+      const content = Object.fromEntries(types.map((type) => [type, { schema: preserveUnknown }]))
+      return { parameters: writeParameters, requestBody: { required: true, content } }
     }
     case 'post':
     case 'put':
