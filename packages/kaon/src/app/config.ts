@@ -207,3 +207,21 @@ function checkLevel(level: string): LogLevel {
   if (known !== undefined) return known
   throw new KaonError('usage', `Give '--log-level' one of ${logLevels.join(', ')}, not '${level}'.`)
 }
+
+const buildVariables = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS']
+
+/** What of the environment git, npm and build commands may see: where programs and certificates are, proxies, and npm's own settings. */
+export function buildEnvironment(environment: Environment): Record<string, string> {
+  const isSeen = (name: string) =>
+    buildVariables.includes(name) || /^(https?|no|all)_proxy$/i.test(name) || /^npm_config_/i.test(name) || /^GIT_(SSL|SSH)/.test(name)
+  return Object.fromEntries(
+    Object.entries(environment).filter((pair): pair is [string, string] => isSeen(pair[0]) && pair[1] !== undefined),
+  )
+}
+
+/** What of the environment the platform's own processes get: everything but the token, which only its digest is needed of. */
+export function childEnvironment(environment: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((pair): pair is [string, string] => pair[0] !== 'KAON_TOKEN' && pair[1] !== undefined),
+  )
+}

@@ -15,7 +15,7 @@ export type BuildState =
 
 /** Where the lines of a build go, kept per revision. */
 export interface BuildLogWriter {
-  open(namespace: string, revision: string): Promise<{ line(text: string): void; close(): Promise<void> }>
+  open(namespace: string, revision: string): { line(text: string): void; close(): Promise<void> }
 }
 
 export type BuildsDeps = {
@@ -112,7 +112,7 @@ export class Builds {
     const startedAt = clock.monotonic()
     const lastLines: string[] = []
     try {
-      const buildLog = await this.#deps.buildLogs.open(namespace, metadata.name)
+      const buildLog = this.#deps.buildLogs.open(namespace, metadata.name)
       const line = (text: string) => {
         lastLines.push(text)
         if (lastLines.length > 5) lastLines.shift()

@@ -24,7 +24,11 @@ export type ControllerDeps = {
   caches: Caches
   platform: Pick<Platform, 'ensure' | 'replicas' | 'onChange' | 'forget'>
   builder: Pick<Builder, 'build' | 'find' | 'collect'>
-  buildLogs: BuildLogWriter & { remove(namespace: string, revision: string): Promise<void> }
+  buildLogs: BuildLogWriter & {
+    /** The logs of all revisions of a function. */
+    remove(namespace: string, functionName: string): Promise<void>
+    removeRevision(namespace: string, revision: string): Promise<void>
+  }
   blobs: Pick<BlobStore, 'list' | 'remove'>
   clock: Clock
   random: Random

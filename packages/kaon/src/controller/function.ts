@@ -46,14 +46,12 @@ export function createFunctionController(deps: FunctionControllerDeps): { reconc
     const uids = new Set(revisions.map(({ metadata }) => metadata.uid))
     // The gateways first stop sending; then the replicas finish what they have.
     if ([...uids].some((uid) => routing.isInUse(uid))) return { afterMs: 500 }
-    for (const revision of revisions) {
-      await deps.buildLogs.remove(namespace, revision.metadata.name)
-      await requestDelete(store, clock, revision)
-    }
+    for (const revision of revisions) await requestDelete(store, clock, revision)
     const runs = platform
       .replicas()
       .some(({ revision: r, phase }) => r?.namespace === namespace && r.function === name && phase !== 'failed')
     if (revisions.length > 0 || runs) return { afterMs: 100 }
+    await deps.buildLogs.remove(namespace, name)
     await platform.forget(namespace, name)
     await removeFinalizer(store, fn, functionFinalizer)
     return undefined
@@ -87,7 +85,7 @@ export function createFunctionController(deps: FunctionControllerDeps): { reconc
       await writeStatus(store, fn, status)
       const inputs = { fn, siblings: revisions, routes: caches.routes.list(namespace), replicas }
       for (const revision of collectable(inputs, keptRevisions)) {
-        await deps.buildLogs.remove(namespace, revision.metadata.name)
+        await deps.buildLogs.removeRevision(namespace, revision.metadata.name)
         await requestDelete(store, clock, revision)
       }
       return undefined
