@@ -24,6 +24,8 @@ export type BuildLogs = {
   read(query: BuildLogQuery): AsyncIterable<string>
   /** Removes the logs of a function's revisions. */
   remove(namespace: string, functionName: string): Promise<void>
+  /** Removes the log of one revision. */
+  removeRevision(namespace: string, revision: string): Promise<void>
 }
 
 export type BuildLogsDeps = {
@@ -57,6 +59,9 @@ export function createBuildLogs(deps: BuildLogsDeps): BuildLogs {
         throw missing(query)
       })
       yield* readOn(handle, query, writer)
+    },
+    async removeRevision(namespace, revision) {
+      await deps.files.rm(pathOf(deps.folder, namespace, revision), { force: true })
     },
     async remove(namespace, functionName) {
       const folder = join(deps.folder, checked(namespace))
