@@ -38,7 +38,7 @@ function run(): void {
     id,
     runFolder,
     scratchFolder,
-    startWorker: createNodeWorkers({ ...system, workerFiles }),
+    startWorker: createNodeWorkers({ ...system, workerFile: workerFiles }),
     memoryBytes: () => process.memoryUsage.rss(),
     capturesOutput: true,
     async openLog({ logFolder }) {

@@ -38,7 +38,10 @@ class FakeWorker implements WorkerHandle {
   constructor(options: WorkerOptions, start: 'ready' | KaonError) {
     this.options = options
     if (start === 'ready') this.#ready.resolve({ loadedMs: 1 })
-    else this.#ready.reject(start)
+    else {
+      options.onLog([{ ts: 't', level: 'error', msg: 'could not reach top-secret-value' }])
+      this.#ready.reject(start)
+    }
   }
 
   lastStarted = () => ({ 1: this.options.generation * 10 })
@@ -58,7 +61,6 @@ class FakeWorker implements WorkerHandle {
 
 async function setUp(t: TestContext, overrides: Partial<ReplicaAssignment> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'kaon-s-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
   await mkdir(join(folder, 'artifact/files/data'), { recursive: true })
   await writeFile(join(folder, 'artifact/files/data/own.txt'), 'own')
   const manifest = {
@@ -111,7 +113,10 @@ async function setUp(t: TestContext, overrides: Partial<ReplicaAssignment> = {})
     memoryBytes: () => memory.bytes,
     capturesOutput: false,
   })
-  t.after(() => supervisor.drain(0))
+  t.after(async () => {
+    await supervisor.drain(0)
+    await rm(folder, { recursive: true, force: true })
+  })
   return { folder, assignment, supervisor, workers, starts, memory, log: () => readFile(join(folder, 'log.jsonl'), 'utf8') }
 }
 
@@ -126,7 +131,7 @@ async function until(condition: () => boolean | Promise<boolean>, what: string):
 function link(t: TestContext, path: string): FromSupervisor[] {
   const messages: FromSupervisor[] = []
   const decoder = new JsonLineDecoder()
-  const socket = connect(path).on("data", (chunk: Buffer) => messages.push(...(decoder.push(chunk) as FromSupervisor[])))
+  const socket = connect(path).on('data', (chunk: Buffer) => messages.push(...(decoder.push(chunk) as FromSupervisor[])))
   t.after(() => socket.destroy())
   return messages
 }
@@ -167,12 +172,10 @@ for (const path of ['../x', '/../x', 'a/../../x', '', '/', 'a\0b'])
   })
 
 test('a worker that will not start fails the replica with its code, its message, its hint and the last lines of the log', async (t) => {
-  const { assignment, supervisor, starts, workers } = await setUp(t)
+  const { assignment, supervisor, starts } = await setUp(t)
   starts.push(new KaonError('handler_invalid', "The export 'default' is not a function.", { hint: 'Export one.' }))
-  const started = supervisor.start(assignment)
-  await until(() => workers.length === 1, 'the worker is started')
-  workers[0]!.options.onLog([{ ts: 't', level: 'error', msg: 'could not reach top-secret-value' }])
-  await assert.rejects(started, { code: 'handler_invalid' })
+  const started = assert.rejects(supervisor.start(assignment), { code: 'handler_invalid' })
+  await started
   assert.deepEqual(await supervisor.ended, { kind: 'failed' })
   assert.equal(supervisor.report.failure?.code, 'handler_invalid')
   assert.match(

@@ -10,9 +10,6 @@ import { CounterTotals } from './counter-totals.ts'
 const blockedMs = 1_000
 /** A thread that was told to end and is still there after this sits in native code; only the end of its process ends it. */
 const stuckMs = 1_000
-/** Loading and `init` together may take this long. */
-const startDeadlineMs = 60_000
-const startDeadlineMessage = `The function was not ready ${startDeadlineMs / 1000} s after its start; look at what it does when it is loaded and in 'init'.`
 /** A worker that lived this long starts its back-off anew when it dies. */
 const healthyMs = 60_000
 const replacementBackoff = { firstMs: 200, maxMs: 10_000 }
@@ -132,14 +129,11 @@ export class WorkerSlot {
     this.#starting = running
     this.totals.attach(running.handle.counters)
     const fail = (error: KaonError) => {
-      deadline.cancel()
       first?.reject(error)
       this.#notStarted(running, error)
     }
-    const deadline = this.#deps.clock.after(startDeadlineMs, () => fail(new KaonError('start_failed', startDeadlineMessage)))
     running.handle.ready.then(
       (steps) => {
-        deadline.cancel()
         this.#isReady(running)
         first?.resolve(steps)
       },

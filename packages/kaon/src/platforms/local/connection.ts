@@ -27,5 +27,5 @@ export type ProcessorStart = {
   runFolder: string
   scratchFolder: string
   /** The bundled entries of the workers. */
-  workerFiles: Record<string, string>
+  workerFiles: { thread: string; process: string }
 }

@@ -11,7 +11,7 @@ import { LocalReplica, type LocalReplicaDeps } from './local-replica.ts'
 export type ProcessorFiles = {
   /** The bundled entry of a replica's process. */
   processorFile: string
-  workerFiles: Record<string, string>
+  workerFiles: { thread: string; process: string }
 }
 
 export type SpawnDeps = Pick<System, 'random'> & LocalReplicaDeps & LocalFolders & { processor: ProcessorFiles; controlSocket: string }
