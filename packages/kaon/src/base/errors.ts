@@ -101,7 +101,7 @@ export class KaonError extends Error {
 
 /** True for an error that carries one of our codes, whichever package made it. */
 export function isKaonError(error: unknown): error is KaonError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code in errorTable
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(errorTable, error.code)
 }
 
 /** Ours as it is; anything else as an opaque `internal`, since its message may hold secrets. The original is the cause. */

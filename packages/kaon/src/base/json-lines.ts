@@ -27,14 +27,19 @@ export class JsonLineDecoder {
       this.#parts = []
       this.#heldBytes = 0
       start = end + 1
+      if (line.length > this.#limitBytes) throw this.#tooLong()
       if (line.length > 0) messages.push(this.#parse(line))
     }
     if (start < chunk.length) {
       this.#heldBytes += chunk.length - start
-      if (this.#heldBytes > this.#limitBytes) throw new KaonError('protocol_error', `A line is longer than ${this.#limitBytes} bytes.`)
+      if (this.#heldBytes > this.#limitBytes) throw this.#tooLong()
       this.#parts.push(Buffer.from(chunk.subarray(start)))
     }
     return messages
+  }
+
+  #tooLong(): KaonError {
+    return new KaonError('protocol_error', `A line is longer than ${this.#limitBytes} bytes.`)
   }
 
   #parse(line: Buffer): unknown {
