@@ -87,6 +87,18 @@ test('the last resourceVersion outlives its objects and its history', async (t) 
   assert.equal(made.metadata.resourceVersion, '11')
 })
 
+test('a watch that begins long ago replays page by page while writes go on, without a gap', async (t) => {
+  const { store } = await openTemporary(t)
+  await Promise.all(Array.from({ length: 1200 }, (_, i) => create(store, `before-${i}`)))
+  const watched = takeEvents(store, 1500, { after: '0' })
+  await Promise.all(Array.from({ length: 300 }, (_, i) => create(store, `during-${i}`)))
+  const versions = (await watched).map((event) => Number(event.resourceVersion))
+  assert.deepEqual(
+    versions,
+    Array.from({ length: 1500 }, (_, i) => i + 1),
+  )
+})
+
 test('a watcher that leaves too much waiting ends with expired', async (t) => {
   const { store } = await openTemporary(t, { maxWatchLag: 10 })
   const watch = store.watch({ resource: 'configmaps', after: '0', signal: new AbortController().signal })[Symbol.asyncIterator]()
