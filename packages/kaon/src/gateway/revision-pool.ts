@@ -6,10 +6,10 @@ export type PoolReplica<C> = {
   workers: PoolWorker<C>[]
 }
 
-/** A worker that takes calls, and the connection to it. */
+/** A worker that takes calls, and what the caller reaches it by. */
 export type PoolWorker<C> = {
   readonly replica: PoolReplica<C>
-  readonly connection: C
+  readonly target: C
   inFlight: number
   /** Refused a call as full though we thought it had room: left alone until something ends there, or for a moment. */
   isFull: boolean
@@ -40,8 +40,8 @@ export class RevisionPool<C> {
     return this.#inFlight
   }
 
-  add(replica: PoolReplica<C>, connection: C): PoolWorker<C> {
-    const worker = { replica, connection, inFlight: 0, isFull: false }
+  add(replica: PoolReplica<C>, target: C): PoolWorker<C> {
+    const worker = { replica, target, inFlight: 0, isFull: false }
     if (replica.workers.length === 0) this.#replicas.push(replica)
     replica.workers.push(worker)
     return worker

@@ -29,14 +29,7 @@ export type CompiledFunction = RoutedFunction & {
 }
 
 export type CompiledDestination =
-  | {
-      kind: 'function'
-      weight: number
-      function: CompiledFunction | undefined
-      name: string
-      revision: RoutedRevision | undefined
-      isPinned: boolean
-    }
+  | { kind: 'function'; weight: number; namespace: string; name: string; pinnedUid?: string }
   | { kind: 'url'; weight: number; url: URL }
 
 export type Match =
@@ -85,7 +78,7 @@ export class Router {
       for (const rule of rules) {
         this.#destinations.set(
           rule.to,
-          rule.to.map((to) => this.#compileDestination(to)),
+          rule.to.map((to) => compileDestination(to)),
         )
         for (const set of sets) set.add(namespace, name, rule)
       }
@@ -94,6 +87,10 @@ export class Router {
 
   function(namespace: string, name: string): CompiledFunction | undefined {
     return this.#functions.get(`${namespace}/${name}`)
+  }
+
+  revision(uid: string): RoutedRevision | undefined {
+    return this.#revisions.get(uid)
   }
 
   match(request: RouteRequest): Match {
@@ -182,23 +179,15 @@ export class Router {
     })
     return { ...fn, shares, tagged: new Map(tagged), named: new Map() }
   }
-
-  #compileDestination(to: CompiledRule['to'][number]): CompiledDestination {
-    if (to.kind === 'url') return { kind: 'url', weight: to.weight, url: new URL(to.url) }
-    const revision = to.revisionUid === undefined ? undefined : this.#revisions.get(to.revisionUid)
-    const fn = this.function(to.namespace, to.function)
-    return {
-      kind: 'function',
-      weight: to.weight,
-      function: fn,
-      name: `${to.namespace}/${to.function}`,
-      revision,
-      isPinned: to.revisionUid !== undefined,
-    }
-  }
 }
 
 const listHint = "List what there is with 'kaon get functions --all-namespaces'."
+
+function compileDestination(to: CompiledRule['to'][number]): CompiledDestination {
+  if (to.kind === 'url') return { kind: 'url', weight: to.weight, url: new URL(to.url) }
+  const { namespace, function: name, weight, revisionUid } = to
+  return { kind: 'function', weight, namespace, name, ...(revisionUid === undefined ? {} : { pinnedUid: revisionUid }) }
+}
 
 function noFunction(namespace: string, name: string): KaonError {
   return new KaonError('route_not_found', `There is no function '${name}' in namespace '${namespace}'.`, { hint: listHint })

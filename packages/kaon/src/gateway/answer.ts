@@ -1,0 +1,140 @@
+import { KaonError } from '../base/errors.ts'
+import type { Exchange } from './exchange.ts'
+
+/** End at this hop, or frame the message: the gateway says them itself. */
+const ownHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'content-length',
+  'x-request-id',
+])
+
+export type AnswerOptions = {
+  exchange: Exchange
+  /** Headers of the gateway's own, and names that the function may not give. */
+  added(): string[]
+  refusedNames?: ReadonlySet<string>
+  /** The client has taken so many bytes. */
+  onConsumed(bytes: number): void
+}
+
+/** The answer of a worker on its way to the client: whole when it came whole, else as it comes and no faster than it is read. */
+export class Answer {
+  readonly #options: AnswerOptions
+  readonly #hasBody: boolean
+  #headers: string[] = []
+  #declared: number | undefined
+  #isHeadOut = false
+  #unconsumed = 0
+  status = 0
+  sentBytes = 0
+
+  constructor(options: AnswerOptions) {
+    this.#options = options
+    this.#hasBody = options.exchange.method !== 'HEAD'
+  }
+
+  /** Something has gone to the client: the answer can no longer be another one. */
+  get isBegun(): boolean {
+    return this.#isHeadOut
+  }
+
+  /** Throws `response_invalid` for what cannot be sent. */
+  head(status: number, headers: readonly string[], isEnd: boolean): void {
+    if (status < 200 || status > 599) throw invalid(`The status ${status} is not between 200 and 599.`)
+    this.status = status
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string
+      const value = headers[i + 1] as string
+      if (name === 'content-length') {
+        if (!/^\d{1,15}$/.test(value)) throw invalid(`The content-length '${value}' is not a number.`)
+        this.#declared = Number(value)
+      } else if (!ownHeaders.has(name) && this.#options.refusedNames?.has(name) !== true) this.#headers.push(name, value)
+    }
+    if (isEnd && this.#canHaveBody && (this.#declared ?? 0) > 0)
+      throw invalid(`The body is not the ${this.#declared} bytes that content-length says.`)
+    if (isEnd) this.#whole(undefined)
+  }
+
+  /** Throws `response_invalid` when the body is not as long as was said. */
+  data(chunk: Buffer, isEnd: boolean): void {
+    this.sentBytes += chunk.length
+    if (!this.#canHaveBody) {
+      // What cannot be sent still counts as taken, so that the worker comes to its end.
+      this.#options.onConsumed(chunk.length)
+      if (isEnd) this.#finish(undefined)
+      return
+    }
+    if (this.#declared !== undefined && (this.sentBytes > this.#declared || (isEnd && this.sentBytes < this.#declared)))
+      throw invalid(`The body is not the ${this.#declared} bytes that content-length says.`)
+    if (isEnd && !this.#isHeadOut) {
+      this.#whole(chunk)
+      return
+    }
+    this.flush()
+    if (chunk.length > 0) this.#write(chunk)
+    if (isEnd) this.#finish(undefined)
+  }
+
+  trailers(trailers: readonly string[]): void {
+    if (this.#canHaveBody && this.#declared !== undefined && this.sentBytes < this.#declared)
+      throw invalid(`The body is not the ${this.#declared} bytes that content-length says.`)
+    this.flush()
+    this.#finish(trailers)
+  }
+
+  /** Sends the head of an answer whose body takes its time. */
+  flush(): void {
+    if (this.#isHeadOut || this.status === 0 || !this.#canHaveBody) return
+    this.#isHeadOut = true
+    const headers = this.#complete()
+    if (this.#declared !== undefined) headers.push('content-length', String(this.#declared))
+    this.#options.exchange.start(this.status, headers)
+  }
+
+  drained(): void {
+    const bytes = this.#unconsumed
+    this.#unconsumed = 0
+    if (bytes > 0) this.#options.onConsumed(bytes)
+  }
+
+  get #canHaveBody(): boolean {
+    return this.#hasBody && this.status !== 204 && this.status !== 304
+  }
+
+  #write(chunk: Buffer): void {
+    this.#unconsumed += chunk.length
+    if (this.#options.exchange.write(chunk)) this.drained()
+  }
+
+  #finish(trailers: readonly string[] | undefined): void {
+    if (this.#isHeadOut) this.#options.exchange.end(trailers)
+    else this.#whole(undefined)
+  }
+
+  #whole(body: Buffer | undefined): void {
+    this.#isHeadOut = true
+    const headers = this.#complete()
+    if (!this.#canHaveBody) {
+      // What GET would have had; node would say 0.
+      if (this.#declared !== undefined && this.status !== 204) headers.push('content-length', String(this.#declared))
+    } else headers.push('content-length', String(body?.length ?? 0))
+    this.#options.exchange.answer(this.status, headers, this.#canHaveBody ? body : undefined)
+  }
+
+  #complete(): string[] {
+    const added = this.#options.added()
+    for (const header of added) this.#headers.push(header)
+    return this.#headers
+  }
+}
+
+function invalid(message: string): KaonError {
+  return new KaonError('response_invalid', `The function's answer cannot be sent. ${message}`)
+}

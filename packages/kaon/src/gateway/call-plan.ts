@@ -1,0 +1,32 @@
+import type { RequestHead } from '../base/frames/head.ts'
+import type { Clock } from '../base/system.ts'
+import type { Wanted } from './choose-revision.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { GatewayMetrics } from './gateway-metrics.ts'
+import type { GatewayLimits } from './limits.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+
+/** What was decided about a call from its head alone. */
+export type CallPlan = {
+  wanted: Wanted
+  head: RequestHead
+  /** On the monotonic clock. */
+  receivedAt: number
+  /** Of the rule, instead of the function's own. */
+  timeoutMs: number | undefined
+  /** 0 when there is no body, undefined when its length is not announced. */
+  bodyBytes: number | undefined
+  /** Headers of every answer to it, refusals included. */
+  addedHeaders: readonly string[]
+  /** Headers that the function may not give. */
+  refusedHeaderNames: ReadonlySet<string> | undefined
+  wantsTiming: boolean
+}
+
+export type CallServices = {
+  clock: Pick<Clock, 'monotonic'>
+  wheel: TimerWheel
+  dispatcher: Dispatcher
+  metrics: GatewayMetrics
+  limits: GatewayLimits
+}

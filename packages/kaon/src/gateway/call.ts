@@ -1,0 +1,319 @@
+import { KaonError } from '../base/errors.ts'
+import { CancelReason, RefusedReason } from '../base/frames/frame.ts'
+import { Answer } from './answer.ts'
+import type { CallPlan, CallServices } from './call-plan.ts'
+import type { DispatchedCall, Slot } from './dispatcher.ts'
+import type { Exchange, ExchangeEvents } from './exchange.ts'
+import type { Held, HoldQueue } from './hold-queue.ts'
+import { refusalOf } from './refusal.ts'
+import { RequestBody, smallBodyBytes } from './request-body.ts'
+import { createTimed, type Timed } from './timer-wheel.ts'
+import type { StreamEvents, WorkerStream } from './worker-stream.ts'
+
+/** How long a small body is waited for before the call starts without it. */
+const gatherMs = 10
+
+/**
+ * One call from the head of its request to the end of its answer: gathers a small body, goes to the dispatcher, which sends it to a
+ * worker or holds it, and carries both bodies. It goes elsewhere only when it is certain that its handler was not started.
+ */
+export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed {
+  // Links of the queue and the wheel that it stands in.
+  queue: HoldQueue | undefined
+  before: Held | undefined
+  behind: Held | undefined
+  dueAt = 0
+  slot = -1
+  previous: Timed | undefined
+  next: Timed | undefined
+
+  readonly plan: CallPlan
+  readonly #services: CallServices
+  readonly #exchange: Exchange
+  readonly #body: RequestBody
+  readonly #answer: Answer
+  #bodyTimer: Timed | undefined
+  #bodyHeardAt = 0
+  #at: Slot | undefined
+  #stream: WorkerStream | undefined
+  #isGathering = false
+  #isDone = false
+  #sentAt = 0
+  #answeredAt = 0
+  #heldForReplica = false
+
+  constructor(plan: CallPlan, exchange: Exchange, services: CallServices) {
+    this.plan = plan
+    this.#services = services
+    this.#exchange = exchange
+    this.#body = new RequestBody(exchange, plan.bodyBytes === 0)
+    this.#answer = new Answer({
+      exchange,
+      added: () => this.#addedHeaders(),
+      ...(plan.refusedHeaderNames === undefined ? {} : { refusedNames: plan.refusedHeaderNames }),
+      onConsumed: (bytes) => {
+        if (this.#stream !== undefined) this.#at?.target.connection.consumed(this.#stream, bytes)
+      },
+    })
+    exchange.events = this
+  }
+
+  get heldBytes(): number {
+    return this.#body.receivedBytes + smallBodyBytes / 16
+  }
+
+  start(): void {
+    const { plan } = this
+    if (plan.bodyBytes === 0 || plan.bodyBytes === undefined || plan.bodyBytes > smallBodyBytes) {
+      this.#submit()
+      return
+    }
+    this.#isGathering = true
+    this.#services.wheel.add(this, this.#services.clock.monotonic() + gatherMs)
+    this.#body.read()
+  }
+
+  /** The dispatcher found a place; its `head` has no deadline yet. */
+  send(at: Slot): void {
+    const { clock } = this.#services
+    const now = clock.monotonic()
+    this.#at = at
+    this.#sentAt = now
+    this.setTimeout(at.target.revision.routed.timeoutMs)
+    const { head } = this.plan
+    head.deadlineMs = this.dueAt === 0 ? 0 : Math.max(1, this.dueAt - now)
+    const whole = this.#body.whole
+    const isEmpty = this.plan.bodyBytes === 0
+    try {
+      this.#stream = at.target.connection.open(head, whole, isEmpty || whole !== undefined, this)
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    if (!isEmpty) this.#body.attach(at.target.connection, this.#stream, whole !== undefined)
+  }
+
+  /** The dispatcher could not place it yet. */
+  held(timeoutMs: number, forReplica: boolean): void {
+    this.#heldForReplica ||= forReplica
+    this.#body.pause()
+    this.setTimeout(timeoutMs)
+  }
+
+  /** Times run from the head of the request; 0 is no timeout. */
+  setTimeout(timeoutMs: number): void {
+    const givenMs = this.plan.timeoutMs ?? timeoutMs
+    const dueAt = givenMs === 0 ? 0 : this.plan.receivedAt + givenMs
+    if (this.slot !== -1 && this.dueAt === dueAt) return
+    this.#services.wheel.remove(this)
+    this.dueAt = dueAt
+    if (dueAt !== 0) this.#services.wheel.add(this, dueAt)
+  }
+
+  /** Ends it with an error of the gateway's own, as an answer if none has begun. */
+  fail(thrown: unknown, reason: number = CancelReason.failed): void {
+    if (this.#isDone) return
+    this.#cancel(reason)
+    if (this.#answer.isBegun) {
+      this.#end(this.#answer.status)
+      this.#exchange.abort()
+      return
+    }
+    const { status, headers, body, code } = refusalOf(thrown, this.plan.head.requestId)
+    headers.push(...this.plan.addedHeaders)
+    this.#services.metrics.refused(code)
+    this.#end(status)
+    if (this.#body.isWhole || (this.plan.bodyBytes ?? Number.POSITIVE_INFINITY) <= smallBodyBytes)
+      this.#exchange.answer(status, headers, body)
+    else this.#exchange.answerAndClose(status, headers, body)
+  }
+
+  onDue(): void {
+    if (this.#isGathering) this.#submit()
+    else if (this.#at === undefined) this.fail(this.#services.dispatcher.whyStillHeld(this))
+    else
+      this.fail(
+        new KaonError('handler_timeout', `The function did not answer within ${Math.round(this.dueAt - this.plan.receivedAt)} ms.`),
+        CancelReason.deadline,
+      )
+  }
+
+  // From the client
+
+  onBody(chunk: Buffer): void {
+    if (this.#isDone) return
+    const { metrics, limits } = this.#services
+    metrics.received(chunk.length)
+    if (this.#body.receivedBytes + chunk.length > limits.maxBodyBytes) {
+      this.fail(tooLarge(limits.maxBodyBytes), CancelReason.tooLarge)
+      return
+    }
+    this.#bodyHeardAt = this.#services.clock.monotonic()
+    this.#body.received(chunk)
+    if (this.#isGathering && this.#body.receivedBytes === this.plan.bodyBytes) {
+      // Its length was announced: this was all of it.
+      this.#body.ended([])
+      this.#submit()
+    }
+  }
+
+  onBodyEnd(trailers: readonly string[]): void {
+    if (this.#isDone) return
+    if (this.#bodyTimer !== undefined) this.#services.wheel.remove(this.#bodyTimer)
+    if (!this.#body.isWhole) this.#body.ended(trailers)
+    if (this.#isGathering) this.#submit()
+  }
+
+  onDrained(): void {
+    this.#answer.drained()
+  }
+
+  onGone(): void {
+    if (this.#isDone) return
+    this.#cancel(CancelReason.clientGone)
+    this.#end(499)
+  }
+
+  // From the worker
+
+  onResponse(status: number, headers: readonly string[], isEnd: boolean): void {
+    this.#isAccepted()
+    this.#answeredAt = this.#services.clock.monotonic()
+    this.#services.wheel.remove(this)
+    this.#guarded(() => this.#answer.head(status, headers, isEnd), isEnd)
+  }
+
+  onData(chunk: Buffer, isEnd: boolean): void {
+    this.#guarded(() => this.#answer.data(chunk, isEnd), isEnd)
+  }
+
+  onTrailers(trailers: readonly string[]): void {
+    this.#guarded(() => this.#answer.trailers(trailers), true)
+  }
+
+  onPause(): void {
+    if (!this.#isDone) this.#guarded(() => this.#answer.flush(), false)
+  }
+
+  onStarted(): void {
+    this.#isAccepted()
+  }
+
+  onWritable(): void {
+    // Credit comes from a handler that reads; a socket that drained says nothing about it.
+    if (this.#stream?.isStarted) this.#isAccepted()
+    this.#body.pump()
+  }
+
+  onRefused(reason: number): void {
+    this.#goElsewhere(reason === RefusedReason.full ? 'full' : 'closed')
+  }
+
+  onCancelled(): void {
+    this.#stream = undefined
+    this.fail(lost('The worker gave this call up.'))
+  }
+
+  onLost(mayGoElsewhere: boolean): void {
+    if (mayGoElsewhere) this.#goElsewhere('lost')
+    else {
+      this.#stream = undefined
+      this.fail(lost('The worker was lost while it ran this call.'))
+    }
+  }
+
+  #submit(): void {
+    this.#isGathering = false
+    this.#services.wheel.remove(this)
+    if (!this.#body.isWhole) this.#watchBody()
+    this.#services.dispatcher.submit(this, false)
+  }
+
+  #goElsewhere(why: 'full' | 'closed' | 'lost'): void {
+    const at = this.#at
+    this.#stream = undefined
+    this.#at = undefined
+    this.#body.detach()
+    if (at !== undefined) this.#services.dispatcher.refusedBy(at, why)
+    if (this.#isDone) return
+    if (this.#body.isReplayable) this.#services.dispatcher.submit(this, true)
+    else this.fail(lost('The worker was lost before it started this call, whose body is too large to be sent again.'))
+  }
+
+  #isAccepted(): void {
+    if (this.plan.bodyBytes !== 0) this.#body.forgetSent()
+  }
+
+  /** Runs a step of the answer; what cannot be sent ends the call. */
+  #guarded(step: () => void, isEnd: boolean): void {
+    if (this.#isDone) return
+    if (isEnd) this.#stream = undefined
+    try {
+      step()
+    } catch (error) {
+      this.fail(error)
+      return
+    }
+    if (isEnd) this.#end(this.#answer.status)
+  }
+
+  #cancel(reason: number): void {
+    const stream = this.#stream
+    this.#stream = undefined
+    if (stream !== undefined) this.#at?.target.connection.cancel(stream, reason)
+  }
+
+  #end(status: number): void {
+    this.#isDone = true
+    const { wheel, dispatcher, metrics, clock } = this.#services
+    wheel.remove(this)
+    if (this.#bodyTimer !== undefined) wheel.remove(this.#bodyTimer)
+    this.#body.detach()
+    const at = this.#at
+    this.#at = undefined
+    if (at === undefined) dispatcher.left(this)
+    else {
+      metrics.answered(at.target.revision.series, status, (clock.monotonic() - this.plan.receivedAt) / 1000)
+      metrics.sent(this.#answer.sentBytes)
+      dispatcher.finished(at)
+    }
+  }
+
+  /** A body that stops coming must not keep a place for ever. */
+  #watchBody(): void {
+    const { wheel, clock, limits } = this.#services
+    this.#bodyHeardAt = clock.monotonic()
+    const timer = createTimed(() => {
+      const idleUntil = this.#bodyHeardAt + limits.bodyIdleMs
+      // Not reading is ours: only a client that is waited for can be late.
+      if (this.#body.isPaused) this.#bodyHeardAt = clock.monotonic()
+      if (this.#body.isPaused || idleUntil > clock.monotonic()) wheel.add(timer, this.#bodyHeardAt + limits.bodyIdleMs)
+      else this.fail(new KaonError('request_timeout', `No more of the body came for ${limits.bodyIdleMs} ms.`), CancelReason.clientGone)
+    })
+    this.#bodyTimer = timer
+    wheel.add(timer, this.#bodyHeardAt + limits.bodyIdleMs)
+  }
+
+  #addedHeaders(): string[] {
+    const { plan } = this
+    const { revision } = (this.#at as Slot).target
+    const headers = ['x-request-id', plan.head.requestId, 'kaon-function', revision.functionName, 'kaon-revision', revision.routed.name]
+    for (const header of plan.addedHeaders) headers.push(header)
+    if (plan.wantsTiming) {
+      const waited = (this.#sentAt - plan.receivedAt).toFixed(1)
+      headers.push(
+        'server-timing',
+        `${this.#heldForReplica ? 'cold' : 'queue'};dur=${waited}, handler;dur=${(this.#answeredAt - this.#sentAt).toFixed(1)}`,
+      )
+    }
+    return headers
+  }
+}
+
+export function tooLarge(limit: number): KaonError {
+  return new KaonError('body_too_large', `The body is larger than ${limit} bytes.`)
+}
+
+function lost(message: string): KaonError {
+  return new KaonError('worker_lost', message, { hint: 'Call again when the call may run twice.' })
+}

@@ -1,0 +1,16 @@
+import { asKaonError, errorTable } from '../base/errors.ts'
+import { problemContentType, toProblem } from '../base/problem.ts'
+
+/** An answer of the gateway's own to something that cannot be served. */
+export type Refusal = { status: number; headers: string[]; body: Buffer; code: keyof typeof errorTable }
+
+/** The one place of the gateway that turns an error into an answer. */
+export function refusalOf(thrown: unknown, requestId: string | undefined): Refusal {
+  const error = asKaonError(thrown)
+  const headers = ['content-type', problemContentType, 'cache-control', 'no-store']
+  if (requestId !== undefined) headers.push('x-request-id', requestId)
+  const { status } = errorTable[error.code]
+  if (status === 503 || error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds ?? 1))
+  if (status === 401) headers.push('www-authenticate', 'ApiKey')
+  return { status, headers, body: Buffer.from(JSON.stringify(toProblem(error, requestId))), code: error.code }
+}
