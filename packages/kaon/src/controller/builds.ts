@@ -63,6 +63,10 @@ export class Builds {
     return entry.state
   }
 
+  has(uid: string): boolean {
+    return this.#entries.has(uid)
+  }
+
   /** Forgets what is known, ending the build if it runs. */
   cancel(uid: string): void {
     this.#entries.get(uid)?.stop.abort(new KaonError('build_failed', 'The build was cancelled.'))

@@ -19,11 +19,21 @@ export function reasonOf(code: string): string {
   return code.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** How it stands with the build: what this life of the platform knows, or what an earlier one wrote into the status. */
+export type BuildFacts = BuildState | { kind: 'artifact' } | { kind: 'superseded' } | { kind: 'refused'; before: Condition }
+
+/** Whether the build failed by what the author wrote: building again would change nothing. */
+export function isFinalBuild(built: Condition): boolean {
+  return built.status === 'False' && built.reason !== reasonOf('dependencies_failed')
+}
+
 /** Built = False is final; Unknown is under way or will be tried again. */
-export function builtVerdict(build: BuildState | 'superseded' | { kind: 'artifact' }): Verdict {
-  if (build === 'superseded')
-    return { status: 'Unknown', reason: 'Superseded', message: 'A newer revision came before this one was built.' }
+export function builtVerdict(build: BuildFacts): Verdict {
   switch (build.kind) {
+    case 'superseded':
+      return { status: 'Unknown', reason: 'Superseded', message: 'A newer revision came before this one was built.' }
+    case 'refused':
+      return build.before
     case 'artifact':
     case 'built':
       return { status: 'True', reason: 'Built', message: '' }
@@ -112,7 +122,7 @@ export type StatusFacts = {
   wanted: number
   replicas: readonly ObservedReplica[]
   missing: readonly string[]
-  build: BuildState | 'superseded' | { kind: 'artifact' }
+  build: BuildFacts
   startingForMs: number
 }
 
@@ -126,7 +136,7 @@ export function revisionStatus(facts: StatusFacts): RevisionStatus {
   for (const [type, { status, reason, message }] of Object.entries({ Built: built, Started: started, Ready: ready }))
     conditions = setCondition(conditions, { type, status, reason, message, observedGeneration: generation }, now)
   const result =
-    typeof build === 'object' && build.kind === 'built'
+    build.kind === 'built'
       ? { artifact: build.result.manifest.digest, source: build.result.source, buildMs: Math.round(build.durationMs) }
       : {}
   return {

@@ -6,12 +6,12 @@ import { type Condition, findCondition, type Stored } from '../model/metadata.ts
 import type { RevisionResource } from '../model/revision.ts'
 import type { ObservedReplica, WantedReplicas } from '../platforms/platform.ts'
 import { assignmentOf, configVersionOf } from './assignment.ts'
-import type { BuildState, Builds } from './builds.ts'
+import type { Builds } from './builds.ts'
 import type { ControllerDeps } from './controllers.ts'
 import { type Demand, demandFor, replicaCount } from './demand.ts'
 import { parseQueueKey, writeStatus } from './objects.ts'
 import { type ResolvedReferences, resolveReferences } from './references.ts'
-import { isFinalStart, revisionStatus, startDeadlineMs } from './revision-status.ts'
+import { type BuildFacts, isFinalBuild, isFinalStart, revisionStatus, startDeadlineMs } from './revision-status.ts'
 import { functionKeyOf } from './routing.ts'
 import type { RoutingPublisher } from './routing-publisher.ts'
 import type { Requeue } from './work-queue.ts'
@@ -46,13 +46,13 @@ export function createRevisionController(deps: RevisionControllerDeps): { reconc
   }
 
   /** The build as it stands, asked for when it is needed: nothing is built for a revision that nobody waits for. */
-  async function buildOf(revision: Stored<RevisionResource>, demand: Demand): Promise<BuildState | 'superseded' | { kind: 'artifact' }> {
+  async function buildOf(revision: Stored<RevisionResource>, demand: Demand): Promise<BuildFacts> {
     const { uid } = revision.metadata
     const { artifact, conditions } = revision.status ?? {}
     const built = findCondition(conditions, 'Built')
     if (demand === 'superseded' && built?.status !== 'True') {
       builds.cancel(uid)
-      return 'superseded'
+      return { kind: 'superseded' }
     }
     if (artifact !== undefined && built?.status === 'True') {
       const isThere = demand === 'idle' || present.get(uid) === artifact || (await deps.builder.find(artifact)) !== undefined
@@ -62,6 +62,7 @@ export function createRevisionController(deps: RevisionControllerDeps): { reconc
         return { kind: 'artifact' }
       }
     }
+    if (built !== undefined && isFinalBuild(built) && !builds.has(uid)) return { kind: 'refused', before: built }
     const build = builds.request(revision)
     if (build.kind === 'built') present.set(uid, build.result.manifest.digest)
     return build
@@ -125,7 +126,7 @@ export function createRevisionController(deps: RevisionControllerDeps): { reconc
       const demand = demandFor(revision, { fn, siblings, routes: caches.routes.list(namespace), replicas: platform.replicas() })
       const build = await buildOf(revision, demand)
       const before = findCondition(revision.status?.conditions, 'Started')
-      const isBuilt = typeof build === 'object' && (build.kind === 'artifact' || build.kind === 'built')
+      const isBuilt = build.kind === 'artifact' || build.kind === 'built'
       const isWanted = isBuilt && (demand === 'traffic' || demand === 'starting') && !isFinalStart(before)
       const wanted = isWanted ? replicaCount(fn.spec.scale) : 0
       const references = referencesOf(revision)
@@ -154,10 +155,9 @@ export function createRevisionController(deps: RevisionControllerDeps): { reconc
     },
   }
 
-  function nextLook(build: BuildState | 'superseded' | { kind: 'artifact' }, lingers: boolean, conditions: readonly Condition[]): Requeue {
+  function nextLook(build: BuildFacts, lingers: boolean, conditions: readonly Condition[]): Requeue {
     if (lingers) return { afterMs: 500 }
-    if (typeof build === 'object' && build.kind === 'failed' && build.retryAtMs !== undefined)
-      return { afterMs: Math.max(100, build.retryAtMs - clock.monotonic()) }
+    if (build.kind === 'failed' && build.retryAtMs !== undefined) return { afterMs: Math.max(100, build.retryAtMs - clock.monotonic()) }
     return findCondition(conditions, 'Started')?.reason === 'Starting' ? { afterMs: startDeadlineMs + 1_500 } : undefined
   }
 }
