@@ -1,4 +1,4 @@
-import { posix } from 'node:path'
+import { join, posix } from 'node:path'
 import { KaonError } from '../base/errors.ts'
 import { redactCredentials } from '../base/redact-urls.ts'
 import { runCommand } from '../base/run-command.ts'
@@ -34,6 +34,9 @@ const settings = Object.entries({
   'tar.umask': '0022',
 }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
+/** Above what the repository's own say: files are packed as they are stored, through no filter and with none left out. */
+const attributes = '* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst\n'
+
 /**
  * One commit of a repository as a tar, and the commit's id. Files are never checked out: what git packs goes the same careful way as any archive.
  * Throws `source_missing` with what git said, without credentials.
@@ -43,6 +46,8 @@ export async function archiveCommit(request: GitRequest, deps: GitDeps): Promise
   const subfolder = folderWithin(git.path)
   const run = createGit(request, allowedProtocols(git.url), deps)
   await run(['init', '--quiet', '--bare', '--template=', '--', repository], 'made a repository')
+  await deps.files.mkdir(join(repository, 'info'), { recursive: true })
+  await deps.files.writeFile(join(repository, 'info', 'attributes'), attributes)
   const inRepository = ['--git-dir', repository]
   await run(
     [...inRepository, 'fetch', '--quiet', '--depth=1', '--no-tags', '--no-write-commit-graph', '--', git.url, git.ref ?? 'HEAD'],

@@ -7,11 +7,11 @@ import { damaged, readZipDirectory, type ZipRecord } from './zip-directory.ts'
 
 const stored = 0
 const deflated = 8
-const fileTypes: Record<number, 'file' | 'directory' | 'symlink' | undefined> = {
-  16807: 'file',
-  9604: 'directory',
-  21609: 'symlink',
-}
+const fileTypes = new Map<number, 'file' | 'directory' | 'symlink'>([
+  [0o100000, 'file'],
+  [0o040000, 'directory'],
+  [0o120000, 'symlink'],
+])
 
 /** The entries of a zip file, in the order of its directory. */
 export async function* zipEntries(files: Pick<Files, 'open' | 'createReadStream'>, archive: string): AsyncGenerator<ArchiveEntry> {
@@ -28,7 +28,7 @@ export async function* zipEntries(files: Pick<Files, 'open' | 'createReadStream'
 async function toEntry(files: Pick<Files, 'createReadStream'>, archive: string, record: ZipRecord): Promise<ArchiveEntry> {
   const { name } = record
   const type = record.unixMode & 0o170000
-  const kind = name.endsWith('/') ? 'directory' : type === 0 ? 'file' : fileTypes[type]
+  const kind = name.endsWith('/') ? 'directory' : type === 0 ? 'file' : fileTypes.get(type)
   const mode = record.unixMode & 0o777 || 0o644
   switch (kind) {
     case 'directory':
