@@ -5,13 +5,13 @@ type Method = 'get' | 'put' | 'post' | 'patch' | 'delete'
 export type PathItem = { parameters?: OpenApiNode[] } & { [method in Method]?: OpenApiNode }
 type Action = 'list' | 'post' | 'get' | 'put' | 'patch' | 'delete'
 
-const query = (name: string, type: 'string' | 'boolean' | 'integer', description: string): OpenApiNode => ({
+export const queryParameter = (name: string, type: 'string' | 'boolean' | 'integer', description: string): OpenApiNode => ({
   name,
   in: 'query',
   description,
   schema: { type, uniqueItems: true },
 })
-const inPath = (name: string, description: string): OpenApiNode => ({
+export const pathParameter = (name: string, description: string): OpenApiNode => ({
   name,
   in: 'path',
   required: true,
@@ -20,24 +20,24 @@ const inPath = (name: string, description: string): OpenApiNode => ({
 })
 
 const listParameters = [
-  query('labelSelector', 'string', 'Only objects with these labels, as in app=shop,tier!=test.'),
-  query('fieldSelector', 'string', 'Only objects with these fields, as in metadata.name=hello.'),
-  query('limit', 'integer', 'At most so many; the rest by continue.'),
-  query('continue', 'string', 'Token of the page before.'),
-  query('resourceVersion', 'string', 'With watch: events after this version.'),
-  query('watch', 'boolean', 'Sends events as they happen instead of a list.'),
-  query('allowWatchBookmarks', 'boolean', 'With watch: also tells how far nothing happened.'),
-  query('timeoutSeconds', 'integer', 'With watch: ends it after so long.'),
+  queryParameter('labelSelector', 'string', 'Only objects with these labels, as in app=shop,tier!=test.'),
+  queryParameter('fieldSelector', 'string', 'Only objects with these fields, as in metadata.name=hello.'),
+  queryParameter('limit', 'integer', 'At most so many; the rest by continue.'),
+  queryParameter('continue', 'string', 'Token of the page before.'),
+  queryParameter('resourceVersion', 'string', 'With watch: events after this version.'),
+  queryParameter('watch', 'boolean', 'Sends events as they happen instead of a list.'),
+  queryParameter('allowWatchBookmarks', 'boolean', 'With watch: also tells how far nothing happened.'),
+  queryParameter('timeoutSeconds', 'integer', 'With watch: ends it after so long.'),
 ]
 const writeParameters = [
-  query('dryRun', 'string', 'All: answers what would be, and changes nothing.'),
-  query('fieldManager', 'string', 'Who sets these fields.'),
-  query('fieldValidation', 'string', 'Strict, Warn or Ignore; unknown fields are refused unless told otherwise.'),
+  queryParameter('dryRun', 'string', 'All: answers what would be, and changes nothing.'),
+  queryParameter('fieldManager', 'string', 'Who sets these fields.'),
+  queryParameter('fieldValidation', 'string', 'Strict, Warn or Ignore; unknown fields are refused unless told otherwise.'),
 ]
 const deleteParameters = [
-  query('dryRun', 'string', 'All: changes nothing.'),
-  query('propagationPolicy', 'string', 'Background, Foreground or Orphan.'),
-  query('gracePeriodSeconds', 'integer', 'How long it may take to end.'),
+  queryParameter('dryRun', 'string', 'All: changes nothing.'),
+  queryParameter('propagationPolicy', 'string', 'Background, Foreground or Orphan.'),
+  queryParameter('gracePeriodSeconds', 'integer', 'How long it may take to end.'),
 ]
 const patchTypes = ['application/merge-patch+json', 'application/json-patch+json']
 /** As on a cluster: clients make a strategic merge patch where it is offered, and only Kubernetes's own kinds have one. */
@@ -47,8 +47,8 @@ const corePatchTypes = [...patchTypes, 'application/strategic-merge-patch+json']
 export function pathsOf(kind: Kind): Record<string, PathItem> {
   const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
   const scope = kind.namespaced ? `${root}/namespaces/{namespace}` : root
-  const namespace = kind.namespaced ? [inPath('namespace', 'The namespace.')] : []
-  const named = [...namespace, inPath('name', `Name of the ${kind.kind}.`)]
+  const namespace = kind.namespaced ? [pathParameter('namespace', 'The namespace.')] : []
+  const named = [...namespace, pathParameter('name', `Name of the ${kind.kind}.`)]
   const collection = `${scope}/${kind.plural}`
   return {
     ...(kind.namespaced ? { [`${root}/${kind.plural}`]: { get: operation(kind, 'list', 'ForAllNamespaces') } } : {}),

@@ -1,5 +1,6 @@
 import { mapValues } from './json-schema.ts'
 import { type Kind, kinds } from './kinds.ts'
+import { functionPaths } from './openapi-function.ts'
 import { type PathItem, pathsOf } from './openapi-paths.ts'
 import { componentSchemas, type OpenApiNode } from './openapi-schemas.ts'
 
@@ -18,7 +19,7 @@ export function openApiV2(): object {
 }
 
 function allPaths(some: readonly Kind[]): Record<string, PathItem> {
-  return Object.assign({}, ...some.map((kind) => pathsOf(kind)))
+  return Object.assign({}, ...some.map((kind) => ({ ...pathsOf(kind), ...(kind.kind === 'Function' ? functionPaths(kind) : {}) })))
 }
 
 function pathToV2(item: PathItem): OpenApiNode {
@@ -39,11 +40,11 @@ function operationToV2({ parameters, requestBody, responses, ...rest }: OpenApiN
   return {
     ...rest,
     ...(body === undefined ? {} : { consumes: Object.keys(body.content) }),
-    produces: ['application/json'],
+    produces: [...new Set(Object.values(responses as Record<string, Body>).flatMap(({ content }) => Object.keys(content)))],
     parameters: [...((parameters ?? []) as OpenApiNode[]).map(parameterToV2), ...(ofBody === undefined ? [] : [ofBody])],
     responses: mapValues(responses as Record<string, { description: string } & Body>, ({ description, content }) => ({
       description,
-      schema: downgrade(content['application/json']!.schema),
+      schema: downgrade(Object.values(content)[0]!.schema),
     })),
   }
 }

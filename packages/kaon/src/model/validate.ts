@@ -37,10 +37,16 @@ export function applyDefaults(kind: Kind, object: Resource): Resource {
 
 /** What is wrong with a resource that has its defaults: by its schema, and by the rules that a schema cannot say. Empty when it is valid. */
 export function validate(kind: Kind, object: unknown, options: ValidationOptions = {}): FieldError[] {
-  const bySchema = fits(kind, object) ? [] : explain(nodeOf(kind.schema), object).take(maxErrors).toArray()
+  const bySchema = fits(kind, object) ? [] : schemaErrors(kind, object)
   const known = new Set(bySchema.map((error) => error.field))
   const byRules = isJsonObject(object) ? rulesOf(kind, object, options).filter((error) => !known.has(error.field)) : []
   return presentable(kind, [...bySchema, ...byRules])
+}
+
+/** The compiled schema decides; what it refuses is never let through for want of words. */
+function schemaErrors(kind: Kind, object: unknown): FieldError[] {
+  const errors = explain(nodeOf(kind.schema), object).take(maxErrors).toArray()
+  return errors.length > 0 ? errors : [{ field: '', message: `does not fit the schema of a ${kind.kind}`, reason: 'invalid' }]
 }
 
 function fits(kind: Kind, object: unknown): boolean {

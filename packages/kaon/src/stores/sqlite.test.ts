@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
 import { createSystem } from '../app/system.ts'
 import { FakeClock } from '../base/fake-clock.ts'
 import { configMap, configMapKey, takeEvents, testStore } from './conformance.ts'
@@ -39,6 +41,15 @@ async function openTemporary(t: TestContext, options: Partial<SqliteStoreOptions
 function create(store: Store, name: string, value = 'x') {
   return store.write({ kind: 'create', key: configMapKey(name), object: configMap(name, value) })
 }
+
+test('the thread runs from a bundle as well', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kaon-bundle-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const outfile = join(folder, 'store-thread.mjs')
+  await build({ entryPoints: [join(import.meta.dirname, 'sqlite-thread.ts')], outfile, bundle: true, platform: 'node', format: 'esm' })
+  const { store } = await openTemporary(t, { thread: pathToFileURL(outfile) })
+  assert.equal((await create(store, 'a')).metadata.resourceVersion, '1')
+})
 
 test('the store is readable by its owner only', async (t) => {
   const { store, file } = await openTemporary(t)

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SqliteEngine } from './sqlite-engine.ts'
+import type { FromThread, WriteRequest } from './sqlite-messages.ts'
+
+const key = (name: string) => ({ resource: 'configmaps', namespace: 'default', name })
+const created = (id: number, name: string): WriteRequest => ({ id, kind: 'create', key: key(name), json: '{}' })
+
+test('writes that came together are one commit, in which each has its own outcome', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kaon-engine-'))
+  const posted: FromThread[] = []
+  const settings = { file: join(folder, 'store.sqlite'), maxBytes: 2 ** 30, history: { maxEvents: 100, maxAgeMs: 1e9, maxBytes: 1e9 } }
+  const engine = new SqliteEngine({ settings, post: (message) => posted.push(message), after: () => assert.fail('nothing failed') })
+  t.after(() => {
+    engine.close()
+    rmSync(folder, { recursive: true })
+  })
+  engine.open()
+  engine.write(
+    [created(1, 'a'), created(2, 'a'), { id: 3, kind: 'update', key: key('a'), json: '{"x":1}', expected: '1' }, created(4, 'b')],
+    0,
+  )
+  assert.equal(posted.length, 2)
+  const [opened, committed] = posted
+  assert.deepEqual(opened, { kind: 'opened', version: 0 })
+  assert.ok(committed?.kind === 'committed')
+  assert.deepEqual(
+    committed.events.map((event) => [event.version, event.type, event.key.name]),
+    [
+      [1, 'added', 'a'],
+      [2, 'modified', 'a'],
+      [3, 'added', 'b'],
+    ],
+  )
+  assert.deepEqual(
+    committed.outcomes.map((outcome) => ('row' in outcome ? outcome.row.version : outcome.refusal.code)),
+    [1, 'already_exists', 2, 3],
+  )
+})
