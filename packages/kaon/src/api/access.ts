@@ -35,7 +35,7 @@ function checkHost(request: Request, allowed: ReadonlySet<string>): string {
 }
 
 /** The name in a Host header: lower case, without port and closing dot; undefined when it is no host. */
-export function hostName(host: string): string | undefined {
+function hostName(host: string): string | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::\d{1,5})?$/.exec(host.toLowerCase())
   return match?.[1]
 }

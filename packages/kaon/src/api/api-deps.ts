@@ -5,7 +5,7 @@ import type { Platform } from '../platforms/platform.ts'
 import type { Store } from '../stores/store.ts'
 
 /** One function, by its address. */
-export type FunctionAddress = { namespace: string; function: string }
+type FunctionAddress = { namespace: string; function: string }
 
 /** Who is let in. */
 export type AccessRules = {

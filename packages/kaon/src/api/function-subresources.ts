@@ -16,7 +16,7 @@ import type { ResourceTarget } from './resource-path.ts'
 import { abortWith, textStream } from './text-stream.ts'
 import { readCount, readFlag } from './verbs/query.ts'
 
-export const maxSourceBytes = 100_000_000
+const maxSourceBytes = 100_000_000
 
 type Deps = Pick<ApiDeps, 'store' | 'blobs' | 'clock' | 'log' | 'logs' | 'buildLogs' | 'invoke' | 'functionMetrics' | 'access'>
 type Call = Deps & { namespace: string; name: string; rest: string; request: Request; url: URL }
@@ -114,6 +114,8 @@ function readLevel(text: string): LogLevel | undefined {
 
 /** Any method, body and answer as they flow. The API's own token goes no further. */
 async function invoke({ invoke: call, access, namespace, name, rest, request, url }: Call): Promise<Response> {
+  // The one method that a Request cannot carry, and that would show a caller headers that are not its own.
+  if (request.method === 'TRACE') throw new KaonError('method_not_allowed', 'TRACE is not passed on.')
   const headers = new Headers(request.headers)
   if (access.tokenDigest !== undefined) headers.delete('authorization')
   const forwarded = new Request(request.url, {

@@ -108,7 +108,7 @@ async function changeOnce(store: Store, address: ObjectAddress, change: Change):
   return unlessChanged(store.write({ kind: 'update', key: keyOf(address), object: next, expected: current.metadata.resourceVersion }))
 }
 
-export type Removal = { kind: 'gone' | 'going'; object: Stored }
+type Removal = { kind: 'gone' | 'going'; object: Stored }
 
 async function removeOnce({ store, clock }: Deps, address: ObjectAddress, options: DeleteOptions): Promise<Removal | 'changed'> {
   checkMayDelete(address.kind, address.name)

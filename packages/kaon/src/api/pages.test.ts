@@ -133,3 +133,18 @@ test('schemas and OpenAPI documents are published, and found again by their hash
   assert.equal((await send('GET', '/schemas/Nothing.json')).status, 404)
   assert.equal((await send('GET', '/openapi/v2')).body.swagger, '2.0')
 })
+
+test('OpenAPI offers the patches that are taken, and no other', async () => {
+  const { send } = createTestApi(store)
+  const all = ['merge-patch+json', 'json-patch+json', 'strategic-merge-patch+json', 'apply-patch+yaml'].map((type) => `application/${type}`)
+  const targets = [
+    ['/openapi/v3/apis/kaon.dev/v1', '/apis/kaon.dev/v1/namespaces/{namespace}/functions/{name}', `${functionsPath}/hello`],
+    ['/openapi/v3/api/v1', '/api/v1/namespaces/{name}', '/api/v1/namespaces/default'],
+  ] as const
+  for (const [document, template, path] of targets) {
+    const offered = Object.keys((await send('GET', document)).body.paths[template].patch.requestBody.content)
+    const taken: string[] = []
+    for (const type of all) if ((await send('PATCH', path, '{}', { 'content-type': type })).status !== 415) taken.push(type)
+    assert.deepEqual(offered.sort(), taken.sort())
+  }
+})

@@ -6,7 +6,7 @@ import type { Store } from '../stores/store.ts'
 import { createApi } from './api.ts'
 import type { ApiDeps } from './api-deps.ts'
 
-export type LogLine = { level: string; message: string; fields: Record<string, unknown> | undefined }
+type LogLine = { level: string; message: string; fields: Record<string, unknown> | undefined }
 
 function recordingLog(lines: LogLine[]): Log {
   const at = (level: string) => (message: string, fields?: Record<string, unknown>) => void lines.push({ level, message, fields })

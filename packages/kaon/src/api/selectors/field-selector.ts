@@ -2,7 +2,7 @@ import type { Resource } from '../../model/metadata.ts'
 import { isJsonObject } from '../../model/schema-node.ts'
 import { badRequest } from '../object-errors.ts'
 
-export type FieldRequirement = { path: string; wanted: string; equal: boolean }
+type FieldRequirement = { path: string; wanted: string; equal: boolean }
 
 const selectable =
   /^(metadata\.(name|namespace|uid)|(spec|status|involvedObject|source)(\.[A-Za-z][A-Za-z0-9]*)+|type|reason|reportingComponent)$/

@@ -1,7 +1,7 @@
 import { badRequest } from '../object-errors.ts'
 
-export type Labels = Readonly<Record<string, string>>
-export type LabelSelector = (labels: Labels) => boolean
+type Labels = Readonly<Record<string, string>>
+type LabelSelector = (labels: Labels) => boolean
 
 const key = '(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?'
 const value = '(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?'

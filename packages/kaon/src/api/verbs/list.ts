@@ -11,7 +11,7 @@ import { readCount } from './query.ts'
 const maxScanned = 5000
 const pageSize = 500
 
-export type ListRequest = { kind: Kind; namespace: string | undefined; query: URLSearchParams; as: Representation }
+type ListRequest = { kind: Kind; namespace: string | undefined; query: URLSearchParams; as: Representation }
 
 export async function listObjects(deps: { store: Store; nowMs: number }, { kind, namespace, query, as }: ListRequest): Promise<Response> {
   if (query.get('resourceVersionMatch') === 'Exact')

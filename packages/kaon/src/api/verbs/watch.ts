@@ -15,7 +15,7 @@ import { readCount, readFlag } from './query.ts'
 /** Watches end by themselves after 30 to 60 minutes, so that clients spread over time and dead ones do not pile up. */
 const shortestMs = 30 * 60_000
 
-export type WatchRequest = {
+type WatchRequest = {
   kind: Kind
   namespace: string | undefined
   name: string | undefined
