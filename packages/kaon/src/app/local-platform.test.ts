@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { JsonLineDecoder } from '../base/json-lines.ts'
+import type { FromSupervisor } from '../model/link-protocol.ts'
+import { replicas, testPlatform } from '../platforms/conformance.ts'
+import { TestGateway, until } from '../runtimes/node/worker/testing.ts'
+import { createFunctionMetrics } from './function-metrics.ts'
+import { type LocalRig, logText, openLocalRig } from './platform-rig.ts'
+import { createSystem } from './system.ts'
+
+testPlatform('local', () => openLocalRig())
+
+const system = createSystem()
+
+/** What a handler may do wrong, by path. */
+const naughty = `
+  exports.init = (context) => context.logger.info("started")
+  exports.default = async (event, context) => {
+    if (event.path === '/loop') for (;;) ;
+    if (event.path === '/exit') process.exit(7)
+    if (event.path === '/memory') { const kept = []; for (;;) kept.push(new Array(1e5).fill(Math.random())) }
+    if (event.path === '/slow') await new Promise((resolve) => setTimeout(resolve, 300))
+    if (event.path === '/env') return { env: process.env, argv: process.argv, cwd: process.cwd() }
+    if (event.path === '/secret') require('node:fs').writeSync(1, 'raw ' + context.secrets['api.key'] + '\\n')
+    return 'pid ' + process.pid
+  }`
+
+/** A gateway's view of one replica: its workers, as the link tells. */
+async function dial(rig: LocalRig, id: string) {
+  const messages: FromSupervisor[] = []
+  const decoder = new JsonLineDecoder()
+  const socket = connect(join(rig.runFolder, `l-${id}.sock`)).on('data', (chunk: Buffer) =>
+    messages.push(...(decoder.push(chunk) as FromSupervisor[])),
+  )
+  socket.on('error', () => undefined)
+  const workers = () => messages.findLast((message) => message.kind === 'workers')?.workers ?? []
+  await until(
+    () => workers().length > 0,
+    () => 'the workers of the replica',
+  )
+  const gateways: TestGateway[] = []
+  return {
+    messages,
+    workers,
+    async gateway(index = 0) {
+      const worker = workers().find((known) => known.index === index)
+      const gateway = await TestGateway.connect(worker?.socket ?? '')
+      gateways.push(gateway)
+      return gateway
+    },
+    [Symbol.dispose]() {
+      socket.destroy()
+      for (const gateway of gateways) gateway.socket.destroy()
+    },
+  }
+}
+
+async function oneReady(rig: LocalRig, overrides: Parameters<LocalRig['wanted']>[0] = { revision: 'hello-00001', count: 1 }) {
+  rig.platform.ensure(rig.wanted(overrides))
+  const [replica] = await replicas(rig.platform, (all) => all.length === 1 && all[0]?.phase === 'ready')
+  return replica!
+}
+
+test('a replica sees nothing of the platform’s environment, and its token is nowhere to be found', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id, pid } = await oneReady(rig)
+  using link = await dial(rig, id)
+  const { env, cwd } = JSON.parse((await (await link.gateway()).call({ target: '/env' }).done()).text)
+  assert.deepEqual(Object.keys(env).sort(), ['GREETING', 'KAON_FILES', 'KAON_NAMESPACE', 'K_CONFIGURATION', 'K_REVISION', 'K_SERVICE'])
+  assert.match(cwd, new RegExp(`replicas/${id}/work$`))
+  const record = JSON.parse(await readFile(join(rig.dataFolder, 'replicas', `${id}.json`), 'utf8'))
+  assert.equal(record.pid, pid)
+  assert.equal(record.tokenDigest, rig.platform.expectedTokens.get(id))
+  if (existsSync(`/proc/${pid}/environ`)) assert.equal(await readFile(`/proc/${pid}/environ`, 'utf8'), '')
+})
+
+test('a replica killed with -9 is started again, its log says so, and nothing of it is left', async () => {
+  await using rig = await openLocalRig(naughty)
+  const first = await oneReady(rig)
+  process.kill(first.pid as number, 'SIGKILL')
+  const [second] = await replicas(rig.platform, ([one]) => one?.phase === 'ready' && one.id !== first.id)
+  assert.equal(second?.restarts, 1)
+  assert.match(await logText(rig), /The replica was lost: its process was ended by SIGKILL\./)
+  assert.deepEqual(
+    (await rig.leftovers()).filter((name) => name.includes(first.id)),
+    [],
+  )
+})
+
+test('an endless loop is ended after its deadline and its worker replaced while another worker goes on', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id, pid } = await oneReady(rig, { revision: 'hello-00001', count: 1, workers: 2 })
+  using link = await dial(rig, id)
+  const [looping, other] = [await link.gateway(0), await link.gateway(1)]
+  const lost = looping.call({ target: '/loop', deadlineMs: 200 })
+  while (lost.ending === undefined) assert.equal((await other.call().done()).text, `pid ${pid}`)
+  await until(
+    () => link.workers().some(({ index, generation }) => index === 0 && generation === 2),
+    () => 'a fresh worker',
+  )
+  const gone = link.messages.find((message) => message.kind === 'gone')
+  assert.ok(gone?.kind === 'gone' && gone.cause === 'timeout' && Object.values(gone.lastStarted).includes(lost.stream))
+  assert.equal((await (await link.gateway(0)).call().done()).text, `pid ${pid}`)
+})
+
+for (const [path, cause] of [
+  ['/exit', 'exited'],
+  ['/memory', 'memory'],
+] as const)
+  test(`a handler that ends by ${path} costs its worker, not the replica`, async () => {
+    await using rig = await openLocalRig(naughty)
+    const { id, pid } = await oneReady(rig, { revision: 'hello-00001', count: 1, timeoutMs: 10_000 })
+    using link = await dial(rig, id)
+    assert.equal((await (await link.gateway()).call({ target: path }).done()).ending, 'closed')
+    await until(
+      () => link.messages.find((message) => message.kind === 'gone' && message.cause === cause),
+      () => `a worker gone by ${cause}: ${JSON.stringify(link.messages)}`,
+    )
+    await until(
+      () => link.workers()[0]?.generation === 2,
+      () => 'a fresh worker',
+    )
+    assert.equal((await (await link.gateway()).call().done()).text, `pid ${pid}`)
+  })
+
+test('a control plane that comes back finds its replicas again: same processes, and they never stopped answering', async () => {
+  await using rig = await openLocalRig(naughty)
+  const before = await oneReady(rig)
+  using link = await dial(rig, before.id)
+  const gateway = await link.gateway()
+  await rig.leave()
+  assert.equal((await gateway.call().done()).text, `pid ${before.pid}`)
+  await rig.come()
+  const after = await oneReady(rig)
+  assert.deepEqual([after.id, after.pid, after.restarts], [before.id, before.pid, 0])
+  assert.equal((await gateway.call().done()).text, `pid ${before.pid}`)
+})
+
+test('a control plane that comes back removes what is left of replicas that died meanwhile', async () => {
+  await using rig = await openLocalRig(naughty)
+  const before = await oneReady(rig)
+  await rig.leave()
+  process.kill(before.pid as number, 'SIGKILL')
+  await until(
+    () => !existsSync(`/proc/${before.pid}/exe`),
+    () => 'the end of the process',
+  )
+  await rig.come()
+  assert.deepEqual(
+    (await rig.leftovers()).filter((name) => name.includes(before.id)),
+    [],
+  )
+})
+
+test('a drain finishes what is in flight, and then nothing is left', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id } = await oneReady(rig)
+  using link = await dial(rig, id)
+  const call = (await link.gateway()).call({ target: '/slow' })
+  await until(
+    () => call.isStarted || link.workers().length > 0,
+    () => 'the start of the call',
+  )
+  await system.clock.sleep(50)
+  rig.platform.ensure(rig.wanted({ revision: 'hello-00001', count: 0 }))
+  const { status, ending } = await call.done()
+  assert.deepEqual([status, ending], [200, 'end'])
+  await replicas(rig.platform, (all) => all.length === 0)
+  await rig.platform.close({ stopReplicas: true })
+  assert.deepEqual(await rig.leftovers(), [])
+})
+
+test('what is printed past the logger reaches the log, without the secrets; metrics are served', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id } = await oneReady(rig)
+  using link = await dial(rig, id)
+  await (await link.gateway()).call({ target: '/secret' }).done()
+  let text = ''
+  for (const deadline = performance.now() + 5_000; !text.includes('raw') && performance.now() < deadline; ) text = await logText(rig)
+  assert.match(text, /"msg":"raw \*\*\*"/)
+  const metrics = createFunctionMetrics({
+    ...system,
+    platform: rig.platform,
+    adminSocketOf: (replica) => join(rig.runFolder, `a-${replica}.sock`),
+  })
+  assert.match(await metrics('default', 'hello'), /kaon_invocations_total\{namespace="default",function="hello",[^}]*result="ok"\} 1/)
+})
+
+test('no process is left when the platform has stopped', async () => {
+  const rig = await openLocalRig(naughty)
+  const { pid } = await oneReady(rig)
+  await rig[Symbol.asyncDispose]()
+  await assert.rejects(promisify(execFile)('ps', ['-p', String(pid)]))
+  await assert.rejects(readdir(rig.dataFolder), { code: 'ENOENT' })
+})
