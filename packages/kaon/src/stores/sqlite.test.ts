@@ -146,6 +146,23 @@ test('a store without room answers data_full, still reads, and takes smaller wri
   assert.equal((await create(store, 'another')).metadata.resourceVersion, '2')
 })
 
+test('a full store takes deletes, and their room is used again', async (t) => {
+  const { store } = await openTemporary(t, { maxBytes: 2_000_000, history: { maxBytes: 200_000 } })
+  const fill = async (prefix: string) => {
+    for (let i = 0; ; i++)
+      try {
+        await create(store, `${prefix}${i}`, 'x'.repeat(20_000))
+      } catch (error) {
+        assert.equal((error as { code: string }).code, 'data_full')
+        return i
+      }
+  }
+  const first = await fill('first-')
+  for (let i = 0; i < first; i++) await store.write({ kind: 'delete', key: configMapKey(`first-${i}`) })
+  const second = await fill('second-')
+  assert.ok(first > 50 && second > first - 10, `${first} objects had room, then ${second}`)
+})
+
 test('a file that is no database, or damaged, is store_unavailable and left as it is', async (t) => {
   const { file, remove } = temporaryFile()
   t.after(remove)
@@ -173,6 +190,24 @@ test('a second store on the same file is refused with data_locked while the firs
   await create(store, 'a')
   await assert.rejects(openSqliteStore({ file, clock }), { code: 'data_locked' })
   await create(store, 'b')
+})
+
+test('when its thread dies, what waits and what comes fails, watches end, and the owner is told once', async (t) => {
+  const dying = `import { parentPort } from 'node:worker_threads'
+    parentPort.postMessage({ kind: 'opened', version: 0 })
+    parentPort.on('message', () => { throw new Error('a defect') })`
+  const told: string[] = []
+  const { store } = await openTemporary(t, {
+    thread: new URL(`data:text/javascript,${encodeURIComponent(dying)}`),
+    onLost: (error) => told.push(error.code),
+  })
+  const watching = takeEvents(store, 1, { after: '0' })
+  await Promise.all([
+    assert.rejects(create(store, 'a'), { code: 'store_unavailable' }),
+    assert.rejects(watching, { code: 'store_unavailable' }),
+  ])
+  await assert.rejects(store.get(configMapKey('a')), { code: 'store_unavailable' })
+  assert.deepEqual(told, ['store_unavailable'])
 })
 
 test('after it was closed every call fails with store_unavailable, and its watches end', async () => {
