@@ -25,7 +25,10 @@ const naughty = `
     if (event.path === '/loop') for (;;) ;
     if (event.path === '/exit') process.exit(7)
     if (event.path === '/memory') { const kept = []; for (;;) kept.push(new Array(1e5).fill(Math.random())) }
-    if (event.path === '/slow') await new Promise((resolve) => setTimeout(resolve, 300))
+    if (event.path === '/slow') {
+      context.logger.info('slow began')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    }
     if (event.path === '/env') return { env: process.env, argv: process.argv, cwd: process.cwd() }
     if (event.path === '/secret') require('node:fs').writeSync(1, 'raw ' + context.secrets['api.key'] + '\\n')
     return 'pid ' + process.pid
@@ -65,6 +68,16 @@ async function oneReady(rig: LocalRig, overrides: Parameters<LocalRig['wanted']>
   rig.platform.ensure(rig.wanted(overrides))
   const [replica] = await replicas(rig.platform, (all) => all.length === 1 && all[0]?.phase === 'ready')
   return replica!
+}
+
+async function logHas(rig: LocalRig, part: string): Promise<string> {
+  const deadline = performance.now() + 5_000
+  for (;;) {
+    const text = await logText(rig)
+    if (text.includes(part)) return text
+    if (performance.now() > deadline) assert.fail(`The log never had '${part}':\n${text}`)
+    await system.clock.sleep(10)
+  }
 }
 
 test('a replica sees nothing of the platform’s environment, and its token is nowhere to be found', async () => {
@@ -158,16 +171,25 @@ test('a control plane that comes back removes what is left of replicas that died
   )
 })
 
+test('a process of before that never dials is ended, and another takes its place', async () => {
+  await using rig = await openLocalRig(naughty)
+  const before = await oneReady(rig)
+  await rig.leave()
+  process.kill(before.pid as number, 'SIGSTOP')
+  // Ten seconds of patience pass in a fifth of one.
+  await rig.come({ ...system.clock, after: (delayMs, action, options) => system.clock.after(delayMs / 50, action, options) })
+  rig.platform.ensure(rig.wanted({ revision: 'hello-00001', count: 1 }))
+  const [after] = await replicas(rig.platform, ([one]) => one?.phase === 'ready')
+  assert.notEqual(after?.pid, before.pid)
+  assert.equal(await system.processes.startTime(before.pid as number), undefined)
+})
+
 test('a drain finishes what is in flight, and then nothing is left', async () => {
   await using rig = await openLocalRig(naughty)
   const { id } = await oneReady(rig)
   using link = await dial(rig, id)
   const call = (await link.gateway()).call({ target: '/slow' })
-  await until(
-    () => call.isStarted || link.workers().length > 0,
-    () => 'the start of the call',
-  )
-  await system.clock.sleep(50)
+  await logHas(rig, 'slow began')
   rig.platform.ensure(rig.wanted({ revision: 'hello-00001', count: 0 }))
   const { status, ending } = await call.done()
   assert.deepEqual([status, ending], [200, 'end'])
@@ -181,9 +203,7 @@ test('what is printed past the logger reaches the log, without the secrets; metr
   const { id } = await oneReady(rig)
   using link = await dial(rig, id)
   await (await link.gateway()).call({ target: '/secret' }).done()
-  let text = ''
-  for (const deadline = performance.now() + 5_000; !text.includes('raw') && performance.now() < deadline; ) text = await logText(rig)
-  assert.match(text, /"msg":"raw \*\*\*"/)
+  assert.match(await logHas(rig, 'raw'), /"msg":"raw \*\*\*"/)
   const metrics = createFunctionMetrics({
     ...system,
     platform: rig.platform,

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '../base/log.ts'
+import type { Clock } from '../base/system.ts'
 import { RoutingPublisher } from '../controller/routing-publisher.ts'
 import type { ReplicaAssignment } from '../model/assignment.ts'
 import type { PlatformRig, WantedOptions } from '../platforms/conformance.ts'
@@ -23,7 +24,7 @@ function bundled(): Promise<ProcessorBundle> {
   return bundle
 }
 
-export type LocalRig = PlatformRig & {
+export type LocalRig = Omit<PlatformRig, 'platform' | 'wanted'> & {
   platform: LocalPlatform
   dataFolder: string
   runFolder: string
@@ -31,7 +32,7 @@ export type LocalRig = PlatformRig & {
   /** The control plane goes, as after kill -9, and its replicas stay. */
   leave(): Promise<void>
   /** The control plane comes (back) on the same folders. */
-  come(): Promise<void>
+  come(clock?: Clock): Promise<void>
   /** What is left of replicas on disk. */
   leftovers(): Promise<string[]>
 }
@@ -47,11 +48,20 @@ export async function openLocalRig(
   const brokenFolder = await writeArtifact(dataFolder, 'broken', 'exports.default = 42')
   const controlSocket = join(runFolder, 'control.sock')
   let server: AsyncDisposable | undefined
-  const rig = {
+  const rig: LocalRig = {
+    platform: undefined as unknown as LocalPlatform,
     dataFolder,
     runFolder,
-    async come() {
-      rig.platform = await createLocalPlatform({ ...system, dataFolder, runFolder, log: quiet, processor: await bundled(), controlSocket })
+    async come(clock = system.clock) {
+      rig.platform = await createLocalPlatform({
+        ...system,
+        clock,
+        dataFolder,
+        runFolder,
+        log: quiet,
+        processor: await bundled(),
+        controlSocket,
+      })
       const routing = new RoutingPublisher({
         clock: system.clock,
         compute: () => ({ version: '0', functions: [], revisions: [], routes: [] }),
@@ -69,13 +79,13 @@ export async function openLocalRig(
       await rig.platform.close({ stopReplicas: false })
       await server?.[Symbol.asyncDispose]()
     },
-    wanted(options) {
+    wanted(options: WantedOptions & Partial<ReplicaAssignment>) {
       const { revision, count, configVersion = '1', isBroken = false, ...overrides } = options
       const revisionUid = `uid-${revision}`
       const about = { namespace: 'default', function: 'hello', revision, revisionUid }
       const logFolder = join(dataFolder, 'logs/default/hello')
       const assignment = { ...defaults, ...about, artifactFolder: isBroken ? brokenFolder : artifactFolder, logFolder, ...overrides }
-      return { ...about, count, configVersion, assign: async () => assignment }
+      return { ...about, count, configVersion, assign: async () => assignment as ReplicaAssignment }
     },
     async leftovers() {
       const lists = await Promise.all([runFolder, join(dataFolder, 'replicas')].map((folder) => readdir(folder)))
@@ -86,7 +96,7 @@ export async function openLocalRig(
       await server?.[Symbol.asyncDispose]()
       await rm(dataFolder, { recursive: true, force: true })
     },
-  } as LocalRig
+  }
   await rig.come()
   return rig
 }
