@@ -45,7 +45,7 @@ export async function downloadArchive(
     const cause = (error as Error).cause as Error | undefined
     throw new KaonError(
       'source_missing',
-      `The archive could not be downloaded from '${shown(archive.url)}': ${cause?.message ?? (error as Error).message}`,
+      `'${shown(archive.url)}' could not be downloaded: ${cause?.message ?? (error as Error).message}`,
       {
         cause: error,
       },

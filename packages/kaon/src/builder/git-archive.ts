@@ -87,7 +87,7 @@ function createGit(request: GitRequest, protocols: string, deps: GitDeps) {
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: 'true',
     SSH_ASKPASS: 'true',
-    GIT_SSH_COMMAND: 'ssh -oBatchMode=yes',
+    GIT_SSH_COMMAND: `${deps.environment['GIT_SSH_COMMAND'] ?? 'ssh'} -oBatchMode=yes`,
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_OPTIONAL_LOCKS: '0',
     LC_ALL: 'C',
@@ -98,8 +98,10 @@ function createGit(request: GitRequest, protocols: string, deps: GitDeps) {
       lines.push(redactCredentials(line))
       if (lines.length > quotedLines) lines.shift()
     }
-    const { folder, signal } = { folder: '/', signal: request.signal }
-    const end = await runCommand({ program: 'git', args: [...settings, ...args], folder, environment, signal, onLine }, deps)
+    const end = await runCommand(
+      { program: 'git', args: [...settings, ...args], folder: '/', environment, signal: request.signal, onLine },
+      deps,
+    )
     if ('missing' in end)
       throw new KaonError('source_missing', 'git was not found, and the source cannot be fetched without it.', { hint: 'Install git.' })
     if (end.code === 0) return lines.join('\n')

@@ -2,7 +2,7 @@ import { asKaonError, type ErrorCode, errorTable, isKaonError, KaonError } from 
 import type { Log } from '../base/log.ts'
 import { backoffMs } from '../base/retry.ts'
 import type { Clock, Random } from '../base/system.ts'
-import type { Builder, BuildResult } from '../builder/builder.ts'
+import type { Builder, BuildResult } from '../model/builder.ts'
 import type { Stored } from '../model/metadata.ts'
 import { functionLabel, type RevisionResource } from '../model/revision.ts'
 import { queueKey } from './objects.ts'

@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts'
 import type { Clock, Random } from '../base/system.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import type { Builder } from '../builder/builder.ts'
+import type { Builder } from '../model/builder.ts'
 import type { Platform } from '../platforms/platform.ts'
 import type { Store } from '../stores/store.ts'
 import type { BuildLogWriter } from './builds.ts'

@@ -1,13 +1,12 @@
-import type { ArtifactManifest } from '../model/artifact.ts'
-import type { RevisionTemplate } from '../model/function.ts'
-import type { BuildLog } from '../runtimes/runtime.ts'
+import type { ArtifactManifest } from './artifact.ts'
+import type { RevisionTemplate } from './function.ts'
 
 export type BuildRequest = {
   namespace: string
   function: string
   revision: string
   spec: RevisionTemplate
-  log: BuildLog
+  log(line: string): void
   signal: AbortSignal
 }
 
