@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { asDiskError } from '../base/disk-errors.ts'
 import { KaonError } from '../base/errors.ts'
 import { syncPath } from '../base/sync-files.ts'
 import type { Clock, FileHandle, Files, Random } from '../base/system.ts'
@@ -51,7 +52,7 @@ export function createFolderBlobStore({ folder, files, clock, random }: FolderBl
         return { digest: `sha256:${hex}`, bytes }
       } catch (error) {
         await files.rm(path, { force: true })
-        throw error
+        throw asDiskError(error)
       }
     },
     async get(digest) {

@@ -9,7 +9,7 @@ export type FoundArtifact = { manifest: ArtifactManifest; artifactFolder: string
 
 export type ArtifactStoreDeps = Pick<System, 'files' | 'clock' | 'random'> & { folder: string }
 
-/** Artifacts as folders `<hex of the digest>`, complete from the moment they are there, and read-only. */
+/** Artifacts as folders `<hex of the digest>`, complete from the moment they are there; their files are read-only. */
 export class ArtifactStore {
   readonly #deps: ArtifactStoreDeps
 
@@ -59,7 +59,6 @@ export class ArtifactStore {
     // A damaged one makes room first.
     if (files.existsSync(artifactFolder)) await this.#discard(artifactFolder, random.uuid())
     await files.rename(folder, artifactFolder)
-    await files.chmod(artifactFolder, 0o555)
     await syncPath(files, this.#deps.folder)
     return { manifest, artifactFolder }
   }
@@ -92,11 +91,12 @@ export class ArtifactStore {
     return codeCache === undefined || `sha256:${await hashFile(files, join(folder, codeCache.file), 0)}` === codeCache.digest
   }
 
+  /** Files are read-only; folders are not, so that whoever owns the data folder can delete it with `rm -r`. */
   async #protect(folder: string, entries: readonly TreeEntry[], codeCache: string | undefined): Promise<void> {
     const { files } = this.#deps
     for (const entry of entries) {
       if (entry.kind === 'file') await files.chmod(join(folder, entry.path), entry.executable ? 0o555 : 0o444)
-      if (entry.kind === 'directory') await files.chmod(join(folder, entry.path), 0o555)
+      if (entry.kind === 'directory') await files.chmod(join(folder, entry.path), 0o755)
     }
     for (const path of [artifactContentsFile, codeCache]) if (path !== undefined) await files.chmod(join(folder, path), 0o444)
   }
@@ -104,11 +104,9 @@ export class ArtifactStore {
   /** Out of its place at once, since nobody may find it half removed. */
   async #discard(folder: string, id: string): Promise<void> {
     const { files } = this.#deps
-    // Moving a folder writes its `..`, which some systems refuse for a read-only one.
-    await files.chmod(folder, 0o700)
     const doomed = join(this.#deps.folder, `removed-${id}`)
     await files.rename(folder, doomed)
-    await removeReadOnly(files, doomed)
+    await files.rm(doomed, { recursive: true, force: true })
   }
 }
 
@@ -123,14 +121,4 @@ function digestOf(text: string): string {
 
 async function statIfThere(files: Pick<System['files'], 'stat'>, path: string) {
   return files.stat(path).catch(() => undefined)
-}
-
-/** Only root may remove from a read-only folder: they are made writable first. */
-export async function removeReadOnly(files: Pick<System['files'], 'chmod' | 'readdir' | 'rm'>, folder: string): Promise<void> {
-  const open = async (path: string): Promise<void> => {
-    await files.chmod(path, 0o700)
-    for (const entry of await files.readdir(path, { withFileTypes: true })) if (entry.isDirectory()) await open(join(path, entry.name))
-  }
-  await open(folder).catch(() => {})
-  await files.rm(folder, { recursive: true, force: true })
 }
