@@ -92,10 +92,9 @@ export class Answer {
   /** Sends the head of an answer whose body takes its time. */
   flush(): void {
     if (this.#isHeadOut || this.status === 0 || !this.#canHaveBody) return
-    this.#isHeadOut = true
     const headers = this.#complete()
     if (this.#declared !== undefined) headers.push('content-length', String(this.#declared))
-    this.#options.exchange.start(this.status, headers)
+    this.#give(() => this.#options.exchange.start(this.status, headers))
   }
 
   drained(): void {
@@ -119,13 +118,22 @@ export class Answer {
   }
 
   #whole(body: Buffer | undefined): void {
-    this.#isHeadOut = true
     const headers = this.#complete()
     if (!this.#canHaveBody) {
       // What GET would have had; node would say 0.
       if (this.#declared !== undefined && this.status !== 204) headers.push('content-length', String(this.#declared))
     } else headers.push('content-length', String(body?.length ?? 0))
-    this.#options.exchange.answer(this.status, headers, this.#canHaveBody ? body : undefined)
+    this.#give(() => this.#options.exchange.answer(this.status, headers, this.#canHaveBody ? body : undefined))
+  }
+
+  /** Names and values are checked where they are written; what is refused there leaves the answer open for another. */
+  #give(step: () => void): void {
+    try {
+      step()
+    } catch {
+      throw invalid('The name or value of a header holds characters that are not allowed.')
+    }
+    this.#isHeadOut = true
   }
 
   #complete(): string[] {

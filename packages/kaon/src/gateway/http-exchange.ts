@@ -83,9 +83,9 @@ export class HttpExchange implements Exchange {
 
   answer(status: number, headers: string[], body: Uint8Array | undefined): void {
     if (this.#response.destroyed || this.#isAnswered) return
-    this.#isAnswered = true
     if (this.#options.isClosing()) headers.push('connection', 'close')
     this.#response.writeHead(status, headers)
+    this.#isAnswered = true
     if (body === undefined || body.byteLength === 0) this.#response.end()
     else if (body.byteLength <= joinedBytes)
       this.#response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1')
