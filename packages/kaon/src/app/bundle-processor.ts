@@ -9,6 +9,8 @@ const entries = {
   thread: 'runtimes/node/worker/thread-entry.ts',
   process: 'runtimes/node/worker/process-entry.ts',
 } as const
+/** What decides how it is bundled is an input too. */
+const bundlerFiles = ['app/bundle-processor.ts', 'app/lazy-modules.ts']
 type Entry = keyof typeof entries
 
 const options = {
@@ -56,7 +58,7 @@ function located(folder: string, outputs: Record<Entry, string>): ProcessorBundl
 async function build(deps: Parameters<typeof bundleProcessor>[0], setup: string): Promise<Record<Entry, string>> {
   const { cacheFolder, files } = deps
   // Not needed, and so not loaded, when nothing has changed.
-  const esbuild = await import('esbuild')
+  const [esbuild, { loadLazily }] = await Promise.all([import('esbuild'), import('./lazy-modules.ts')])
   await files.mkdir(cacheFolder, { recursive: true, mode: 0o700 })
   const result = await esbuild.build({
     ...options,
@@ -65,6 +67,7 @@ async function build(deps: Parameters<typeof bundleProcessor>[0], setup: string)
     outdir: cacheFolder,
     write: false,
     metafile: true,
+    plugins: [loadLazily],
     logLevel: 'silent',
   })
   const outputs: Partial<Record<Entry, string>> = {}
@@ -75,7 +78,8 @@ async function build(deps: Parameters<typeof bundleProcessor>[0], setup: string)
     if (!files.existsSync(join(cacheFolder, name))) await writeWhole(files, join(cacheFolder, name), contents)
   }
   const inputs: Record<string, string> = {}
-  for (const path of Object.keys(result.metafile.inputs)) inputs[path] = sha256(await files.readFile(resolve(sourceFolder, path)))
+  const paths = Object.keys(result.metafile.inputs).filter((path) => !path.startsWith('lazy:'))
+  for (const path of [...paths, ...bundlerFiles]) inputs[path] = sha256(await files.readFile(resolve(sourceFolder, path)))
   const record: BundleRecord = { setup, inputs, outputs: outputs as Record<Entry, string> }
   await writeWhole(files, join(cacheFolder, recordName), JSON.stringify(record))
   return record.outputs

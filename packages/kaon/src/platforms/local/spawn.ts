@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { KaonError } from '../../base/errors.ts'
 import type { System } from '../../base/system.ts'
@@ -26,7 +25,7 @@ export async function spawnReplica(deps: SpawnDeps): Promise<LocalReplica> {
   const scratch = scratchFolder(dataFolder, id)
   await files.mkdir(workFolder(dataFolder, id), { recursive: true, mode: 0o700 })
   const output = openSync(outputFile(dataFolder, id), 'a', 0o600)
-  const child = processes.spawn(processes.nodePath, [...nodeFlags, processor.processorFile], {
+  const child = processes.spawn(processes.nodePath, [processor.processorFile], {
     cwd: workFolder(dataFolder, id),
     detached: true,
     env: {},
@@ -57,11 +56,3 @@ export async function spawnReplica(deps: SpawnDeps): Promise<LocalReplica> {
   await replica.save()
   return replica
 }
-
-/** The folder that a bundle stands in also holds V8's cache of its code. */
-export function compileCacheFolder(processorFile: string): string {
-  return dirname(processorFile)
-}
-
-/** Measured, see bench/README.md: no flag that lowers a replica's memory was worth what it cost. */
-const nodeFlags: readonly string[] = []
