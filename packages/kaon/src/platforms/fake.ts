@@ -1,107 +1,125 @@
-import { KaonError } from '../base/errors.ts'
+import { isLogged } from '../base/log.ts'
+import type { Clock } from '../base/system.ts'
+import { parseTime } from '../base/time.ts'
 import type { ReplicaAssignment } from '../model/assignment.ts'
 import type { LogRecord } from '../model/log-record.ts'
 import type { LogQuery, ObservedReplica, Platform, WantedReplicas } from './platform.ts'
 
-type FakeReplica = ObservedReplica & { namespace: string; assignment?: ReplicaAssignment }
+export type FakePlatformDeps = {
+  clock: Pick<Clock, 'after' | 'sleep'>
+  /** Becomes a replica's start; throws what makes it fail. Default: every start works at once. */
+  start?(assignment: ReplicaAssignment, log: (record: LogRecord) => void): Promise<void>
+  restartMs?: number
+}
 
-/** What becomes of replicas of a revision that are started. */
-export type FakeStart = { kind: 'ready' } | { kind: 'starting' } | { kind: 'failed'; code: string; message: string }
+type FakeReplica = { observed: ObservedReplica; wanted: WantedReplicas }
 
-/** A platform without processes, for tests of what stands above it: replicas come and go in the next turn. */
+/** A platform without processes, for tests of what is above it. It keeps the same promises and passes the same kit. */
 export class FakePlatform implements Platform {
+  readonly #deps: FakePlatformDeps
   readonly #wanted = new Map<string, WantedReplicas>()
+  readonly #records: { namespace: string; function: string; record: LogRecord }[] = []
   readonly #listeners: (() => void)[] = []
   #replicas: FakeReplica[] = []
   #count = 0
-  #isDue = false
-  /** By revision name; `ready` for the others. */
-  readonly starts = new Map<string, FakeStart>()
-  readonly forgotten: string[] = []
-  /** Called before each call from above; may throw, as a crash would. */
-  beforeCall: () => void = () => {}
+
+  constructor(deps: FakePlatformDeps) {
+    this.#deps = deps
+  }
 
   ensure(wanted: WantedReplicas): void {
-    this.beforeCall()
     this.#wanted.set(wanted.revisionUid, wanted)
-    this.#act()
+    this.#reconcile(wanted.revisionUid)
   }
 
   replicas(): readonly ObservedReplica[] {
-    return this.#replicas
+    return this.#replicas.map(({ observed }) => observed)
   }
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener)
   }
 
-  async *logs(_: LogQuery): AsyncIterable<LogRecord> {}
+  async *logs(query: LogQuery): AsyncGenerator<LogRecord> {
+    let next = query.tail === undefined ? 0 : Math.max(0, this.#records.length - query.tail)
+    for (;;) {
+      for (; next < this.#records.length; next++) {
+        const { namespace, function: name, record } = this.#records[next]!
+        if (namespace === query.namespace && name === query.function && fits(record, query)) yield record
+      }
+      if (!query.follow || query.signal.aborted) return
+      await this.#deps.clock.sleep(1, query.signal).catch(() => undefined)
+    }
+  }
 
   async forget(namespace: string, functionName: string): Promise<void> {
-    this.beforeCall()
-    this.#replicas = this.#replicas.filter(({ revision }) => !(revision?.namespace === namespace && revision.function === functionName))
-    this.forgotten.push(`${namespace}/${functionName}`)
+    const isOwn = (about: { namespace: string; function: string }) => about.namespace === namespace && about.function === functionName
+    for (const wanted of [...this.#wanted.values()].filter(isOwn)) this.#wanted.delete(wanted.revisionUid)
+    this.#replicas = this.#replicas.filter(({ wanted }) => !isOwn(wanted))
+    for (let i = this.#records.length - 1; i >= 0; i--) if (isOwn(this.#records[i]!)) this.#records.splice(i, 1)
     this.#tell()
   }
 
-  /** What the newest replica of a revision was told. */
-  assignmentOf(revision: string): ReplicaAssignment | undefined {
-    return this.#replicas.findLast((replica) => replica.revision?.name === revision)?.assignment
-  }
-
-  /** Another control plane takes over: what was asked for is forgotten, the replicas run on, the old listeners hear nothing more. */
-  handOver(): void {
-    this.#wanted.clear()
-    this.#listeners.length = 0
-  }
-
-  /** Has the starts decided anew for replicas that are not ready. */
-  retry(): void {
-    this.#replicas = this.#replicas.filter(({ phase }) => phase === 'ready')
-    this.#act()
+  /** A replica dies, as by kill -9. */
+  lose(id: string): void {
+    const lost = this.#replicas.find(({ observed }) => observed.id === id)
+    if (lost === undefined) return
+    this.#replicas = this.#replicas.filter((replica) => replica !== lost)
+    this.#tell()
+    this.#begin(lost.wanted, lost.observed.restarts + 1)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#wanted.clear()
     this.#replicas = []
   }
 
-  #act(): void {
-    if (this.#isDue) return
-    this.#isDue = true
-    queueMicrotask(async () => {
-      this.#isDue = false
-      for (const wanted of this.#wanted.values()) await this.#move(wanted)
-      this.#tell()
-    })
+  #reconcile(revisionUid: string): void {
+    const wanted = this.#wanted.get(revisionUid)
+    if (wanted === undefined) return
+    const own = this.#replicas.filter(({ observed }) => observed.revisionUid === revisionUid)
+    const current = own.filter(({ observed }) => observed.configVersion === wanted.configVersion)
+    const isReady = current.filter(({ observed }) => observed.phase === 'ready').length >= wanted.count
+    const tooMany = [...current.slice(wanted.count), ...(isReady ? own.filter((replica) => !current.includes(replica)) : [])]
+    this.#replicas = this.#replicas.filter((replica) => !tooMany.includes(replica))
+    for (let missing = wanted.count - current.length; missing > 0; missing--) this.#begin(wanted, 0)
+    if (tooMany.length > 0) this.#tell()
   }
 
-  async #move(wanted: WantedReplicas): Promise<void> {
-    const own = () => this.#replicas.filter((replica) => replica.revisionUid === wanted.revisionUid)
-    const current = () => own().filter((replica) => replica.configVersion === wanted.configVersion)
-    for (let missing = wanted.count - current().length; missing > 0; missing--) {
-      const assignment = await wanted.assign().catch((error: unknown) => error as Error)
-      this.#replicas.push(this.#started(wanted, assignment))
-    }
-    const surplus = [...own().filter((replica) => !current().includes(replica)), ...current().slice(wanted.count)]
-    this.#replicas = this.#replicas.filter((replica) => !surplus.includes(replica))
+  #begin(wanted: WantedReplicas, restarts: number): void {
+    if (this.#wanted.get(wanted.revisionUid)?.configVersion !== wanted.configVersion) return
+    const { namespace, function: name, revision, revisionUid, configVersion } = wanted
+    const id = `fake${String(++this.#count).padStart(6, '0')}`
+    const about = { namespace, function: name, name: revision, uid: revisionUid }
+    const replica: FakeReplica = { observed: { phase: 'starting', id, revision: about, revisionUid, configVersion, restarts }, wanted }
+    this.#replicas.push(replica)
+    void this.#start(replica)
   }
 
-  #started(wanted: WantedReplicas, assignment: ReplicaAssignment | Error): FakeReplica {
-    const id = `replica${String(++this.#count).padStart(3, '0')}`
-    const { namespace, revisionUid, configVersion } = wanted
-    const revision = { namespace, function: wanted.function, name: wanted.revision, uid: revisionUid }
-    const base = { id, namespace, revision, revisionUid, configVersion, restarts: 0 }
-    if (assignment instanceof Error) {
-      const code = assignment instanceof KaonError ? assignment.code : 'start_failed'
-      return { ...base, phase: 'failed', failure: { code, message: assignment.message } }
+  async #start(replica: FakeReplica): Promise<void> {
+    const { wanted, observed } = replica
+    const log = (record: LogRecord) => void this.#records.push({ namespace: wanted.namespace, function: wanted.function, record })
+    try {
+      await this.#deps.start?.(await wanted.assign(), log)
+      replica.observed = { ...observed, phase: 'ready', link: `/fake/${observed.id}.sock` }
+    } catch (error) {
+      const { code = 'start_failed', message } = error as { code?: string; message: string }
+      replica.observed = { ...observed, phase: 'failed', failure: { code, message } }
+      this.#deps.clock.after(this.#deps.restartMs ?? 50, () => this.#replicas.includes(replica) && this.lose(observed.id))
     }
-    const start = this.starts.get(wanted.revision) ?? { kind: 'ready' }
-    if (start.kind === 'ready') return { ...base, phase: 'ready', link: `/run/l-${id}.sock`, assignment }
-    if (start.kind === 'starting') return { ...base, phase: 'starting', assignment }
-    return { ...base, phase: 'failed', failure: { code: start.code, message: start.message }, assignment }
+    this.#tell()
+    this.#reconcile(wanted.revisionUid)
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+function fits(record: LogRecord, { revision, level, sinceMs }: LogQuery): boolean {
+  return (
+    (revision === undefined || record.revision === revision) &&
+    (level === undefined || isLogged(record.level, level)) &&
+    (sinceMs === undefined || parseTime(record.ts) >= sinceMs)
+  )
 }

@@ -35,7 +35,7 @@ export async function readManifest(files: Pick<Files, 'readFile'>, artifactFolde
 export function replicaEnvironment(assignment: ReplicaAssignment, scratchFolder: string, port?: number): Record<string, string> {
   return {
     ...assignment.env,
-    ...(port === undefined ? {} : { PORT: String(port) }),
+    ...(port === undefined || port === 0 ? {} : { PORT: String(port) }),
     K_SERVICE: assignment.function,
     K_REVISION: assignment.revision,
     K_CONFIGURATION: assignment.function,
