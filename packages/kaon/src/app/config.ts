@@ -219,9 +219,9 @@ export function buildEnvironment(environment: Environment): Record<string, strin
   )
 }
 
-/** What of the environment the platform's own processes get: everything but the token, which only its digest is needed of. */
+/** What of the environment the platform's own processes get: everything but the token, of which they need the digest only. Node keeps its compiled code for the next start. */
 export function childEnvironment(environment: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).filter((pair): pair is [string, string] => pair[0] !== 'KAON_TOKEN' && pair[1] !== undefined),
-  )
+  const cache = environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache')
+  const passed = Object.entries(environment).filter((pair): pair is [string, string] => pair[0] !== 'KAON_TOKEN' && pair[1] !== undefined)
+  return { NODE_COMPILE_CACHE: join(cache, 'kaon', 'compiled'), ...Object.fromEntries(passed) }
 }

@@ -9,7 +9,7 @@ import type { ControllerDeps } from './controllers.ts'
 import { collectable } from './demand.ts'
 import { functionStatus, newest } from './function-status.ts'
 import { addFinalizer, parseQueueKey, removeFinalizer, requestDelete, resourceOf, withIdentity, writeStatus } from './objects.ts'
-import { functionKeyOf, functionTraffic } from './routing.ts'
+import { functionKeyOf, functionTraffic, routedTraffic } from './routing.ts'
 import type { RoutingPublisher } from './routing-publisher.ts'
 import type { Requeue } from './work-queue.ts'
 
@@ -76,7 +76,7 @@ export function createFunctionController(deps: FunctionControllerDeps): { reconc
       }
       const replicas = platform.replicas()
       const traffic = functionTraffic(fn, revisions, replicas)
-      const [isReachable, hasGateway] = [routing.isReachable(fn.metadata.uid), routing.hasGateway]
+      const [isReachable, hasGateway] = [routing.isReachable(fn.metadata.uid, routedTraffic(traffic.shares)), routing.hasGateway]
       const url = deps.urlOf(namespace, name)
       const status = functionStatus({ fn, revisions, replicas, traffic, isReachable, hasGateway, url, now: kubernetesTime(clock.now()) })
       const ready = findCondition(status.conditions, 'Ready')

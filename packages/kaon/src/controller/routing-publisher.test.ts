@@ -11,6 +11,10 @@ const table = (version: string, uid: string): RoutingTable => ({
   routes: [],
 })
 
+function isReachable(publisher: RoutingPublisher, revisionUid: string): boolean {
+  return publisher.isReachable('f', { traffic: [{ revisionUid, percent: 100 }], tags: {} })
+}
+
 function rig() {
   const clock = new FakeClock()
   const world = { table: table('v1', 'old') }
@@ -42,13 +46,14 @@ test('a revision is in use until every gateway has applied a table without it', 
   await clock.advance(0)
   publisher.gatewayApplied('a', 'v1')
   publisher.gatewayApplied('b', 'v1')
-  assert.equal(publisher.isReachable('f'), true)
+  assert.equal(isReachable(publisher, 'old'), true)
+  assert.equal(isReachable(publisher, 'new'), false)
   world.table = table('v2', 'new')
   publisher.changed()
   await clock.advance(0)
-  assert.equal(publisher.isReachable('f'), false)
+  assert.equal(isReachable(publisher, 'new'), false)
   publisher.gatewayApplied('a', 'v2')
-  assert.deepEqual([publisher.isInUse('old'), publisher.isInUse('new'), publisher.isReachable('f')], [true, true, true])
+  assert.deepEqual([publisher.isInUse('old'), publisher.isInUse('new'), isReachable(publisher, 'new')], [true, true, true])
   publisher.gatewayApplied('b', 'v2')
   assert.equal(publisher.isInUse('old'), false)
 })
@@ -74,7 +79,7 @@ test('after a restart a gateway with the very same table needs nothing, and one 
   publisher.open()
   await clock.advance(0)
   assert.deepEqual(sent, ['v1'])
-  assert.equal(publisher.isReachable('f'), true)
+  assert.equal(isReachable(publisher, 'old'), true)
   assert.equal(publisher.isInUse('unknown'), true)
   publisher.gatewayApplied('b', 'v1')
   assert.equal(publisher.isInUse('unknown'), false)

@@ -99,10 +99,9 @@ export class RoutingPublisher {
     return [...this.#gateways.values()].some(({ applied }) => (this.#order.get(applied ?? '') ?? 0) < since.number)
   }
 
-  /** Whether a gateway has applied this function's traffic as it is now. */
-  isReachable(functionUid: string): boolean {
-    const routed = this.#table?.functions.find(({ uid }) => uid === functionUid)
-    return routed !== undefined && routed.traffic.length > 0 && this.#reachable.get(functionUid) === trafficKey(routed)
+  /** Whether a gateway has applied this very traffic of the function. */
+  isReachable(functionUid: string, expected: Pick<RoutedFunction, 'traffic' | 'tags'>): boolean {
+    return expected.traffic.length > 0 && this.#reachable.get(functionUid) === trafficKey(expected)
   }
 
   get hasGateway(): boolean {
@@ -142,6 +141,6 @@ export class RoutingPublisher {
   }
 }
 
-function trafficKey({ traffic, tags }: RoutedFunction): string {
+function trafficKey({ traffic, tags }: Pick<RoutedFunction, 'traffic' | 'tags'>): string {
   return canonicalJson({ traffic, tags })
 }

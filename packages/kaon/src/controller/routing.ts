@@ -77,16 +77,19 @@ function routedFunction(
   revisions: readonly Stored<RevisionResource>[],
   shares: Traffic['shares'],
 ): RoutedFunction {
+  const { namespace = '', name, uid } = fn.metadata
+  const routed = routedTraffic(shares)
+  const notReady = routed.traffic.length > 0 ? {} : { notReady: { code: 'revision_not_ready', message: notReadyMessage(revisions) } }
+  return { namespace, name, uid, ...routed, ...notReady }
+}
+
+/** Shares as the gateway gets them: one for each revision, and the addresses by tag. */
+export function routedTraffic(shares: Traffic['shares']): Pick<RoutedFunction, 'traffic' | 'tags'> {
   const percents = new Map<string, number>()
   for (const { uid, percent } of shares) if (percent > 0) percents.set(uid, (percents.get(uid) ?? 0) + percent)
-  const traffic = [...percents].map(([revisionUid, percent]) => ({ revisionUid, percent }))
   return {
-    namespace: fn.metadata.namespace ?? '',
-    name: fn.metadata.name,
-    uid: fn.metadata.uid,
-    traffic,
+    traffic: [...percents].map(([revisionUid, percent]) => ({ revisionUid, percent })),
     tags: Object.fromEntries(shares.flatMap(({ tag, uid }) => (tag === undefined ? [] : [[tag, uid]]))),
-    ...(traffic.length > 0 ? {} : { notReady: { code: 'revision_not_ready', message: notReadyMessage(revisions) } }),
   }
 }
 

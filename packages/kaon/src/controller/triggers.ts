@@ -1,8 +1,10 @@
+import type { FunctionResource } from '../model/function.ts'
 import { kinds } from '../model/kinds.ts'
-import type { Resource } from '../model/metadata.ts'
-import { functionLabel } from '../model/revision.ts'
+import { findCondition, type Resource, type Stored } from '../model/metadata.ts'
+import { functionLabel, type RevisionResource } from '../model/revision.ts'
 import type { ObservedReplica, Platform } from '../platforms/platform.ts'
 import type { Caches } from './caches.ts'
+import { canonicalJson } from './canonical-json.ts'
 import { garbageKey } from './garbage.ts'
 import type { Change, Informer } from './informer.ts'
 import { queueKey, resourceOf } from './objects.ts'
@@ -37,10 +39,10 @@ export function watchForWork(deps: WatchDeps): void {
   }
 
   caches.namespaces.onChange(({ key }) => triggers.namespace(`/${key.name}`))
-  caches.functions.onChange(({ key }) => {
+  caches.functions.onChange(({ key, before, after }) => {
     triggers.function(`${key.namespace}/${key.name}`)
-    revisionsOf(key.namespace, key.name)
-    routesOf(key.namespace)
+    if (before === undefined || after === undefined) routesOf(key.namespace)
+    if (demandOf(before) !== demandOf(after)) revisionsOf(key.namespace, key.name)
     routing.changed()
   })
   caches.revisions.onChange(({ key, before, after }) => {
@@ -48,8 +50,8 @@ export function watchForWork(deps: WatchDeps): void {
     const fn = (after ?? before)?.metadata.labels?.[functionLabel]
     if (fn !== undefined) {
       triggers.function(`${key.namespace}/${fn}`)
-      // Whether it is the latest decides what its sisters do.
-      revisionsOf(key.namespace, fn)
+      // Which is the latest, and which the latest that started, decides what its sisters do.
+      if (before === undefined || after === undefined || isStarted(before) !== isStarted(after)) revisionsOf(key.namespace, fn)
     }
     if (before === undefined || after === undefined) routesOf(key.namespace)
     routing.changed()
@@ -77,6 +79,15 @@ export function watchForWork(deps: WatchDeps): void {
     for (const fn of caches.functions.list()) triggers.function(queueKey(fn))
     for (const { revision } of platform.replicas()) if (revision !== undefined) triggers.revision(`${revision.namespace}/${revision.name}`)
   })
+}
+
+/** What of a function its revisions look at. */
+function demandOf(fn: Stored<FunctionResource> | undefined): string {
+  return canonicalJson([fn?.metadata.uid, fn?.metadata.generation, fn?.metadata.deletionTimestamp, fn?.status?.traffic])
+}
+
+function isStarted(revision: RevisionResource): boolean {
+  return findCondition(revision.status?.conditions, 'Started')?.status === 'True'
 }
 
 /** The platform says only that something changed; what did is found by comparing. */
