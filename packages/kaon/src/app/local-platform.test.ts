@@ -184,6 +184,17 @@ test('a process of before that never dials is ended, and another takes its place
   assert.equal(await system.processes.startTime(before.pid as number), undefined)
 })
 
+test('worker processes of a replica that was killed with -9 do not run on', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id, pid } = await oneReady(rig, { revision: 'hello-00001', count: 1, isolation: 'process' })
+  using link = await dial(rig, id)
+  const workerPid = Number((await (await link.gateway()).call().done()).text.replace('pid ', ''))
+  assert.notEqual(workerPid, pid)
+  process.kill(pid as number, 'SIGKILL')
+  await replicas(rig.platform, ([one]) => one?.phase === 'ready' && one.id !== id)
+  assert.equal(await system.processes.startTime(workerPid), undefined)
+})
+
 test('a drain finishes what is in flight, and then nothing is left', async () => {
   await using rig = await openLocalRig(naughty)
   const { id } = await oneReady(rig)

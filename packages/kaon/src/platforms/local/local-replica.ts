@@ -160,7 +160,9 @@ export class LocalReplica {
   async release(): Promise<void> {
     this.#dialTimer?.cancel()
     this.#killTimer?.cancel()
-    this.#connection?.close()
+    const connection = this.#connection
+    this.#connection = undefined
+    connection?.close()
     await this.#written
   }
 
