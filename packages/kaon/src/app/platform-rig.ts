@@ -1,4 +1,5 @@
 // What the tests of replicas share: a real platform on its own data folder, with the real control server and real processes.
+import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,19 +11,16 @@ import type { PlatformRig, WantedOptions } from '../platforms/conformance.ts'
 import type { LocalPlatform } from '../platforms/local/connection.ts'
 import { createLocalPlatform } from '../platforms/local/local.ts'
 import type { WantedReplicas } from '../platforms/platform.ts'
-import { bundleProcessor, type ProcessorBundle } from './bundle-processor.ts'
+import { bundleProcessor } from './bundle-processor.ts'
 import { startControlServer } from './control-server.ts'
 import { createSystem } from './system.ts'
 
 const system = createSystem()
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => quiet }
 
-/** One bundle for all tests of a file. */
-let bundle: Promise<ProcessorBundle> | undefined
-function bundled(): Promise<ProcessorBundle> {
-  bundle ??= bundleProcessor({ cacheFolder: join(tmpdir(), `kaon-test-processor-${process.getuid?.() ?? 0}`), files: system.files })
-  return bundle
-}
+/** Where the bundles of one test process are; gone with it. */
+export const testBundles = mkdtempSync(join(tmpdir(), 'kaon-bundles-'))
+process.once('exit', () => rmSync(testBundles, { recursive: true, force: true }))
 
 export type LocalRig = Omit<PlatformRig, 'platform' | 'wanted'> & {
   platform: LocalPlatform
@@ -59,7 +57,7 @@ export async function openLocalRig(
         dataFolder,
         runFolder,
         log: quiet,
-        processor: await bundled(),
+        processor: await bundleProcessor({ cacheFolder: testBundles, files: system.files }),
         controlSocket,
       })
       const routing = new RoutingPublisher({

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { LogRecord } from '../model/log-record.ts'
+import { testBundles } from './platform-rig.ts'
 import { type RunOptions, runFunction } from './run.ts'
 
 async function optionsFor(t: TestContext, code: string): Promise<RunOptions & { lines: LogRecord[] }> {
@@ -26,7 +27,6 @@ async function optionsFor(t: TestContext, code: string): Promise<RunOptions & { 
   await writeFile(join(folder, 'h.js'), code)
   await writeFile(join(folder, 'files/own.txt'), 'mine')
   const lines: LogRecord[] = []
-  const cacheFolder = join(tmpdir(), `kaon-test-processor-${process.getuid?.() ?? 0}`)
   return {
     function: 'hello',
     artifactFolder: folder,
