@@ -32,7 +32,7 @@ async function optionsFor(t: TestContext, code: string): Promise<RunOptions & { 
     artifactFolder: folder,
     host: '127.0.0.1',
     port: 0,
-    cacheFolder,
+    cacheFolder: testBundles,
     lines,
     onLog: (line) => void lines.push(line),
   }
