@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { createSystem } from '../app/system.ts'
 import { isKaonError, KaonError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { ReplicaAssignment } from '../model/assignment.ts'
 import type { Builder } from '../model/builder.ts'
 import type { FunctionResource } from '../model/function.ts'
 import { type KindName, kindNamed } from '../model/kinds.ts'
@@ -54,13 +55,28 @@ type Life = { stop(): Promise<void>; routing: RoutingPublisher }
 /** A store, a platform and a builder that outlive the controllers, as they do when the control plane is killed. */
 class Rig implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'kaon-controllers-'))
-  readonly platform = new FakePlatform()
+  /** What the newest replica of each revision was told. */
+  readonly assignments = new Map<string, ReplicaAssignment>()
+  /** Revisions whose replicas do not start, and why. */
+  readonly failing = new Map<string, KaonError>()
+  readonly platform = new FakePlatform({
+    clock: system.clock,
+    restartMs: 10,
+    start: async (assignment) => {
+      const failure = this.failing.get(assignment.revision)
+      if (failure !== undefined) throw failure
+      this.assignments.set(assignment.revision, assignment)
+    },
+  })
+  readonly forgotten: string[] = []
   readonly builder = new FakeBuilder()
   readonly removedLogs: string[] = []
   store!: Store
   life: Life | undefined
   /** Called before each write of the controllers; may throw. */
   beforeWrite: () => void = () => {}
+  /** Called before each call of the platform; may throw. */
+  beforePlatform: () => void = () => {}
 
   static async open(): Promise<Rig> {
     const rig = new Rig()
@@ -72,6 +88,19 @@ class Rig implements AsyncDisposable {
   /** Starts the controllers, with a gateway that applies each table at once. */
   live(): Life {
     const { platform } = this
+    const guarded: ControllerDeps['platform'] = {
+      replicas: () => platform.replicas(),
+      onChange: (listener) => platform.onChange(listener),
+      ensure: (wanted) => {
+        this.beforePlatform()
+        platform.ensure(wanted)
+      },
+      forget: async (namespace, name) => {
+        this.beforePlatform()
+        this.forgotten.push(`${namespace}/${name}`)
+        await platform.forget(namespace, name)
+      },
+    }
     const store: Store = Object.assign(Object.create(this.store), {
       write: (write: Parameters<Store['write']>[0]) => {
         this.beforeWrite()
@@ -97,7 +126,7 @@ class Rig implements AsyncDisposable {
     const deps: ControllerDeps = {
       store,
       caches,
-      platform,
+      platform: guarded,
       builder: this.builder,
       buildLogs: {
         open: () => ({ line() {}, close: async () => {} }),
@@ -121,7 +150,6 @@ class Rig implements AsyncDisposable {
 
   async restart(): Promise<void> {
     await this.life?.stop()
-    this.platform.handOver()
     this.live()
   }
 
@@ -266,7 +294,7 @@ test('a revision that fails to start leaves the old one serving', async () => {
   await using rig = await Rig.open()
   await rig.put(hello('one'))
   await rig.ready('True')
-  rig.platform.starts.set('hello-00002', { kind: 'failed', code: 'handler_invalid', message: 'The default export is a number.' })
+  rig.failing.set('hello-00002', new KaonError('handler_invalid', 'The default export is a number.'))
   await rig.put(hello('two'))
   const message = await rig.ready('False', 'HandlerInvalid')
   assert.match(message, /The default export is a number/)
@@ -281,8 +309,8 @@ test('a missing secret is named, and its coming is enough', async () => {
   assert.match(message, /There is no secret 'api'/)
   await rig.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'api', namespace: 'default' }, data: { token: 'czNjcjN0' } })
   await rig.ready('True')
-  assert.equal(rig.platform.assignmentOf('hello-00001')?.env['KEY'], 's3cr3t')
-  assert.deepEqual(rig.platform.assignmentOf('hello-00001')?.secrets, { 'api.token': 's3cr3t' })
+  assert.equal(rig.assignments.get('hello-00001')?.env['KEY'], 's3cr3t')
+  assert.deepEqual(rig.assignments.get('hello-00001')?.secrets, { 'api.token': 's3cr3t' })
   assert.doesNotMatch(JSON.stringify([await rig.fn(), await rig.revisions()]), /s3cr3t/)
 })
 
@@ -298,7 +326,7 @@ test('a change of a secret that is named rolls the replicas without a new revisi
   await rig.put(hello('one', { env: [{ name: 'KEY', secret: { name: 'api', key: 'token' } }] }))
   await rig.ready('True')
   await rig.put(secret('dHdv'))
-  await until('the new value', () => rig.platform.assignmentOf('hello-00001')?.env['KEY'] === 'two')
+  await until('the new value', () => rig.assignments.get('hello-00001')?.env['KEY'] === 'two')
   assert.equal((await rig.revisions()).length, 1)
 })
 
@@ -308,10 +336,7 @@ test('an artifact that is gone from the disk is built again', async () => {
   await rig.ready('True')
   rig.builder.artifacts.clear()
   await rig.put(hello('one', { scale: { min: 2 } }))
-  await until('a second replica', () => {
-    rig.platform.retry()
-    return rig.platform.replicas().filter(({ phase }) => phase === 'ready').length === 2
-  })
+  await until('a second replica', () => rig.platform.replicas().filter(({ phase }) => phase === 'ready').length === 2)
   assert.equal(rig.builder.builds, 2)
 })
 
@@ -323,7 +348,7 @@ test('a function that is deleted leaves no revision, no replica and no log', asy
   await until('the function to be gone', async () => (await rig.fn()) === undefined)
   assert.deepEqual(await rig.revisions(), [])
   assert.deepEqual(rig.platform.replicas(), [])
-  assert.deepEqual([...new Set(rig.platform.forgotten)], ['default/hello'])
+  assert.deepEqual([...new Set(rig.forgotten)], ['default/hello'])
   assert.deepEqual([...new Set(rig.removedLogs)], ['default/hello'])
 })
 
@@ -371,11 +396,11 @@ test('what restarts in the middle of its work comes to the same end, wherever th
       }
     }
     rig.beforeWrite = count
-    rig.platform.beforeCall = count
+    rig.beforePlatform = count
     rig.builder.beforeCall = count
     await rig.put(hello('two'))
     await until('the kill or the end', async () => isDown || (await rig.fn())?.status?.latestReadyRevision === 'hello-00002')
-    rig.beforeWrite = rig.platform.beforeCall = rig.builder.beforeCall = () => {}
+    rig.beforeWrite = rig.beforePlatform = rig.builder.beforeCall = () => {}
     await rig.restart()
     await rig.ready('True')
     const { latestReadyRevision, traffic } = (await rig.fn())?.status ?? {}
