@@ -1,4 +1,4 @@
-/** Writes to the function's log; lines carry the request's id. */
+/** Writes to the function's log; lines carry the request's id. What is printed by `console` and to stdout and stderr goes there too. */
 export interface Logger {
   debug(message: string, fields?: Record<string, unknown>): void
   info(message: string, fields?: Record<string, unknown>): void
@@ -39,7 +39,12 @@ export interface Context {
   readonly worker: number
   /** Yours, one for each worker: fill it in `init`. */
   readonly userData: Record<string, unknown>
-  /** Calls another function of the namespace through the gateway; returns its answer. */
+  /**
+   * Calls another function through the gateway and returns its answer, whatever its status. `functionName` is `name`, or `namespace/name`.
+   * Without a payload it is a GET, with one a POST: text as `text/plain`, bytes and streams as `application/octet-stream`, anything else as
+   * JSON. The call has this call's request id and trace, what is left of its deadline, and ends with its signal. Rejects with a
+   * `server_unreachable` (503) when the gateway does not answer, and with 508 when functions call each other more than 16 levels deep.
+   */
   invoke(
     functionName: string,
     payload?: unknown,
@@ -47,6 +52,6 @@ export interface Context {
   ): Promise<Response>
   /** Not there yet: throws `not_available`. */
   publish(topic: string, event: unknown): Promise<void>
-  /** Keeps the worker alive for work that goes on after the answer, until the function's timeout. */
+  /** Keeps the worker alive for work that goes on after the answer, at most for the function's timeout. When it rejects, that is logged. */
   waitUntil(promise: Promise<unknown>): void
 }

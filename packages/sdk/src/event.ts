@@ -22,13 +22,16 @@ export interface Event {
   readonly datacontenttype: string | undefined
   /** Case-insensitive; of an HTTP call its request headers. */
   readonly headers: Headers
-  /** The whole body as bytes. A view: copy what you keep beyond the call. */
+  /** The whole body as bytes, at most 32 MiB (else the caller has a 413 before the handler is called). A view: copy what you keep beyond the call. */
   readonly body: Uint8Array
   /** The body as UTF-8 text. */
   text(): string
   /** The body as JSON. Throws an `HttpError` 400 that says where the text is broken. */
   json<T = unknown>(): T
-  /** The body as it arrives; use it instead of `body` for large uploads by setting `export const streamBody = true`. */
+  /**
+   * The body as it arrives, of any size, when the module says `export const streamBody = true`; `body`, `text()` and `json()` then throw a
+   * `TypeError`. Without it, the whole body as a stream. The sender waits while nobody reads.
+   */
   readonly stream: ReadableStream<Uint8Array>
   /** HTTP only: the method, as in `GET`; otherwise `POST`. */
   readonly method: string

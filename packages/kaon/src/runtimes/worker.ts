@@ -48,7 +48,7 @@ export const durationBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 
 
 /** One running worker, thread or process, as its supervisor sees it. */
 export interface WorkerHandle {
-  /** When `init` is done and the socket listens. Rejects with a `KaonError` (`handler_missing`, `handler_invalid`, `start_failed`) that says what the author must mend. */
+  /** When `init` is done and the socket listens. Rejects with a `KaonError` (`handler_missing`, `handler_invalid`, `start_failed`, and `port_in_use` with `http`) that says what the author must mend. */
   readonly ready: Promise<StartSteps & { httpPort?: number }>
   readonly exited: Promise<WorkerExit>
   readonly counters: Uint32Array

@@ -10,6 +10,16 @@ import { KaonError } from '../errors.ts'
 //
 // A call:  gateway → REQUEST [DATA …] [TRAILERS]    worker → RESPONSE [DATA …] [TRAILERS], or REFUSED (its handler was not started).
 // Either side may send CANCEL. DATA spends the receiver's window; CREDIT gives some back.
+//
+// When a call is over, exactly:
+// - A worker's END, REFUSED or CANCEL ends the stream for both sides; what is left of the request's body is not wanted and later frames for
+//   it are ignored. A CANCEL from the worker after its RESPONSE means that the answer is not whole: the caller must see it cut off.
+// - A gateway's CANCEL says that nobody waits any more. The handler runs on: its slot is taken until the worker answers with a CANCEL of its
+//   own, when it has settled (at once when it had not started).
+// - At the deadline the gateway answers its caller and sends CANCEL(deadline). A worker that hears nothing answers 504 itself a little later.
+// - The deadline is for the head of the answer; a body that streams has none. REQUEST counts as in flight from its head on.
+// - A worker may answer before it has read the whole body (413). Windows hold per stream and direction, in bytes of DATA payload.
+// - The first frame of each side is HELLO. Streams only grow. Anything else, an unknown kind or more DATA than the window: the connection ends.
 
 export const protocolVersion = 1
 export const frameHeaderBytes = 12

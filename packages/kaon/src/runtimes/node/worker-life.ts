@@ -51,22 +51,26 @@ export class WorkerLife {
       case 'ready': {
         this.#startTimer.cancel()
         const { steps, httpPort } = message
-        return this.#resolveReady({ ...steps, ...(httpPort === undefined ? {} : { httpPort }) })
+        this.#resolveReady({ ...steps, ...(httpPort === undefined ? {} : { httpPort }) })
+        break
       }
       case 'failed':
-        return this.#rejectReady(new KaonError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }))
+        this.#rejectReady(new KaonError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }))
+        break
       case 'log':
         this.#deps.onLog(message.lines)
-        return this.#deps.post({ kind: 'logged', lines: message.lines.length })
+        this.#deps.post({ kind: 'logged', lines: message.lines.length })
+        break
       case 'metrics':
-        return this.#metrics.get(message.id)?.(message.text)
+        this.#metrics.get(message.id)?.(message.text)
+        break
       case 'ending':
         this.#exit ??= { cause: message.cause, message: message.message }
-        return
+        break
       case 'vitals':
         if (message.counters !== undefined) this.#deps.memory.counters.set(message.counters.slice(0, this.#deps.memory.counters.length))
         this.#deps.memory.deadlineAt = message.deadlineAt
-        return
+        break
       default:
         message satisfies never
     }

@@ -25,7 +25,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { kind: 'ready'; steps: StartSteps; httpPort?: number }
-  | { kind: 'failed'; code: 'handler_missing' | 'handler_invalid' | 'start_failed'; message: string; hint?: string }
+  | { kind: 'failed'; code: 'handler_missing' | 'handler_invalid' | 'port_in_use' | 'start_failed'; message: string; hint?: string }
   | { kind: 'log'; lines: WorkerLogLine[] }
   | { kind: 'metrics'; id: number; text: string }
   /** Its last word: why it ends. */

@@ -160,7 +160,10 @@ export class CallRunner {
     const error = new KaonError('handler_timeout', `The function did not answer within ${this.#deps.timeoutMs} ms.`)
     const answer = problemAnswer(error, call.requestId)
     call.isFailed = true
-    if (!call.isStarted) return this.#send(call, answer)
+    if (!call.isStarted) {
+      this.#send(call, answer)
+      return
+    }
     call.reply.send(answer.status, answer.headers, answer.body as string, call.incoming.method !== 'HEAD')
     this.#abandon(call)
   }
@@ -179,7 +182,10 @@ export class CallRunner {
   #abandon(call: Call): void {
     call.isAnswered = true
     call.incoming.body?.fail(new DOMException('The caller went away.', 'AbortError'))
-    if (!call.isStarted) return this.#release(call)
+    if (!call.isStarted) {
+      this.#release(call)
+      return
+    }
     call.isAbandoned = true
     call.isFailed = true
     this.#deps.counters.changeAbandoned(1)

@@ -24,8 +24,8 @@ export class CustomMetrics implements Metrics {
   }
 
   counter(name: string, by = 1, labels?: Record<string, string>): void {
-    if (!(by >= 0)) return this.#refuse(name, `The counter '${name}' cannot grow by ${by}.`)
-    const series = this.#find('counter', name, labels)
+    if (!(by >= 0)) this.#refuse(name, `The counter '${name}' cannot grow by ${by}.`)
+    const series = by >= 0 ? this.#find('counter', name, labels) : undefined
     if (series !== undefined) series.value += by
   }
 
@@ -35,7 +35,10 @@ export class CustomMetrics implements Metrics {
   }
 
   histogram(name: string, value: number, labels?: Record<string, string>): void {
-    if (typeof value !== 'number' || Number.isNaN(value)) return this.#refuse(name, `The histogram '${name}' takes numbers.`)
+    if (typeof value !== 'number' || Number.isNaN(value)) {
+      this.#refuse(name, `The histogram '${name}' takes numbers.`)
+      return
+    }
     const series = this.#find('histogram', name, labels)
     if (series?.buckets === undefined) return
     series.value += value

@@ -32,7 +32,7 @@ test('deadlines come due in their order, whatever order they were added and remo
       const { clock, due, deadlines, earliest } = start()
       const items = entries.map(([inMs], id) => item(id, clock.now() + inMs))
       for (const each of items) deadlines.add(each)
-      entries.forEach(([, isRemoved], id) => isRemoved && deadlines.remove(items[id] as Item))
+      for (const [id, [, isRemoved]] of entries.entries()) if (isRemoved) deadlines.remove(items[id] as Item)
       const kept = items.filter((_, id) => !entries[id]?.[1])
       assert.equal(earliest(), kept.length === 0 ? 0 : Math.min(...kept.map((each) => each.deadlineAt)))
       await clock.advance(1_000)

@@ -96,29 +96,16 @@ export class FrameConnection {
 
   readonly #onFrame = (kind: number, flags: number, stream: number, payload: Buffer): void => {
     if (this.#windowBytes === 0 && kind !== FrameKind.hello) throw new KaonError('protocol_error', 'The first frame is no HELLO.')
-    switch (kind) {
-      case FrameKind.hello:
-        return this.#onHello(payload)
-      case FrameKind.request:
-        return this.#onRequest(flags, stream, payload)
-      case FrameKind.data:
-        return this.#onBody(flags, stream, payload)
-      case FrameKind.trailers:
-        readTrailers(payload)
-        return this.#onBody(flags, stream, undefined)
-      case FrameKind.credit:
-        if (payload.length !== 4) throw new KaonError('protocol_error', 'A CREDIT is not of 4 bytes.')
-        return this.#exchanges.get(stream)?.addCredit(payload.readUInt32BE(0))
-      case FrameKind.cancel:
-        return this.#onCancel(stream, payload)
-      case FrameKind.ping:
-        this.#writer.bare(FrameKind.pong)
-        return this.flushLater()
-      case FrameKind.pong:
-        return
-      default:
-        throw new KaonError('protocol_error', `A gateway does not send frames of the kind ${kind}.`)
-    }
+    if (kind === FrameKind.data) this.#onBody(flags, stream, payload)
+    else if (kind === FrameKind.request) this.#onRequest(flags, stream, payload)
+    else if (kind === FrameKind.credit) this.#onCredit(stream, payload)
+    else if (kind === FrameKind.cancel) this.#onCancel(stream, payload)
+    else if (kind === FrameKind.hello) this.#onHello(payload)
+    else if (kind === FrameKind.ping) this.#onPing()
+    else if (kind === FrameKind.trailers) {
+      readTrailers(payload)
+      this.#onBody(flags, stream, undefined)
+    } else if (kind !== FrameKind.pong) throw new KaonError('protocol_error', `A gateway does not send frames of the kind ${kind}.`)
   }
 
   #onData(chunk: Buffer): void {
@@ -152,10 +139,21 @@ export class FrameConnection {
     const admitted = runner.admit(call)
     if (admitted !== 'admitted') {
       this.#writer.refused(stream, RefusedReason[admitted])
-      return this.flushLater()
+      this.flushLater()
+      return
     }
     this.#exchanges.set(stream, exchange)
     if (!hasBody || streamBody) this.#starting.push(exchange)
+  }
+
+  #onCredit(stream: number, payload: Buffer): void {
+    if (payload.length !== 4) throw new KaonError('protocol_error', 'A CREDIT is not of 4 bytes.')
+    this.#exchanges.get(stream)?.addCredit(payload.readUInt32BE(0))
+  }
+
+  #onPing(): void {
+    this.#writer.bare(FrameKind.pong)
+    this.flushLater()
   }
 
   #onBody(flags: number, stream: number, payload: Buffer | undefined): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KaonError } from '../../../base/errors.ts'
-import type { Incoming, Reply } from './call.ts'
+import type { Call, Incoming, Reply } from './call.ts'
 import type { Counters } from './counters.ts'
 import { problemAnswer } from './failure-answer.ts'
 import { RequestBody } from './request-body.ts'
@@ -18,11 +18,22 @@ export class HttpExchange implements Incoming, Reply {
   readonly #response: ServerResponse
   readonly #counters: Counters
 
-  constructor(request: IncomingMessage, response: ServerResponse, requestId: string, options: { hasBody: boolean; counters: Counters }) {
+  readonly #open: Set<HttpExchange>
+  /** Set right after construction; call and exchange know each other. */
+  declare call: Call
+
+  /** `options.open` holds the exchanges of the connection that are not answered. */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { requestId: string; hasBody: boolean; counters: Counters; open: Set<HttpExchange> },
+  ) {
     this.#request = request
     this.#response = response
-    this.requestId = requestId
+    this.requestId = options.requestId
     this.#counters = options.counters
+    this.#open = options.open
+    this.#open.add(this)
     this.body = options.hasBody ? new RequestBody(() => this.#request.resume()) : undefined
   }
 
@@ -38,19 +49,11 @@ export class HttpExchange implements Incoming, Reply {
     return this.#request.rawHeaders
   }
 
-  /** Calls `onGone` when the connection ends before the answer does. */
-  watch(onGone: () => void): void {
-    this.#response.on('close', () => {
-      if (this.#response.writableFinished) return
-      onGone()
-    })
-  }
-
   /** Hands the body on as it comes; the connection is not read while more than `windowBytes` wait. */
-  receive(counters: Counters, windowBytes: number): void {
+  receive(windowBytes: number): void {
     const body = this.body as RequestBody
     this.#request.on('data', (chunk: Buffer) => {
-      counters.bytes(chunk.length, 0)
+      this.#counters.bytes(chunk.length, 0)
       body.push(chunk)
       if (body.waitingBytes > windowBytes) this.#request.pause()
     })
@@ -59,12 +62,12 @@ export class HttpExchange implements Incoming, Reply {
   }
 
   /** Calls `onWhole` when the body is complete, or `onTooLarge` when it is larger than `limitBytes`. */
-  collect(counters: Counters, limitBytes: number, onWhole: () => void, onTooLarge: () => void): void {
+  collect(limitBytes: number, onWhole: () => void, onTooLarge: () => void): void {
     const body = this.body as RequestBody
     let isTooLarge = false
     this.#request.on('data', (chunk: Buffer) => {
       if (isTooLarge) return
-      counters.bytes(chunk.length, 0)
+      this.#counters.bytes(chunk.length, 0)
       body.push(chunk)
       if (body.bytes <= limitBytes) return
       isTooLarge = true
@@ -87,9 +90,11 @@ export class HttpExchange implements Incoming, Reply {
   send(status: number, headers: readonly string[], body: string | Uint8Array | undefined, hasBody: boolean): Promise<void> | undefined {
     const response = this.#response
     const bytes = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
-    const head = [...headers, 'x-request-id', this.requestId]
+    const head = headers.length === 2 ? [headers[0] as string, headers[1] as string] : headers.slice()
+    head.push('x-request-id', this.requestId)
     if (hasBody || bytes > 0) head.push('content-length', String(bytes))
     if (this.closesAfter) head.push('connection', 'close')
+    this.#open.delete(this)
     response.writeHead(status, head)
     if (!hasBody || bytes === 0) {
       response.end()
@@ -123,6 +128,7 @@ export class HttpExchange implements Incoming, Reply {
 
   close(): Promise<void> | undefined {
     this.#response.end()
+    this.#open.delete(this)
     return this.#finished()
   }
 
@@ -130,7 +136,9 @@ export class HttpExchange implements Incoming, Reply {
     this.#response.destroy()
   }
 
-  released(): void {}
+  released(): void {
+    this.#open.delete(this)
+  }
 
   #finished(): Promise<void> | undefined {
     if (this.#response.writableFinished || this.#response.destroyed) return undefined

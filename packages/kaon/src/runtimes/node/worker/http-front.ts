@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { KaonError } from '../../../base/errors.ts'
 import { Call } from './call.ts'
 import type { CallRunner } from './call-runner.ts'
@@ -23,6 +23,7 @@ export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number
     if (deps.streamBody || !(Number(request.headers['content-length']) > maxBodyBytes)) response.writeContinue()
     accept(request, response)
   })
+  watchConnections(server, deps.runner)
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code !== 'EADDRINUSE') return reject(cause)
@@ -32,48 +33,62 @@ export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number
   })
 }
 
-/** What a request's headers say that matters here, from one pass over them. */
-type Facts = { requestId: string | undefined; bodyBytes: number; hasBody: boolean }
+const openCalls = Symbol('open calls')
+type CountedSocket = Socket & { [openCalls]?: Set<HttpExchange> }
 
-function factsOf(headers: readonly string[]): Facts {
-  const facts: Facts = { requestId: undefined, bodyBytes: 0, hasBody: false }
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string
-    if (name.length === 12 && name.toLowerCase() === 'x-request-id') facts.requestId = headers[i + 1]
-    else if (name.length === 14 && name.toLowerCase() === 'content-length') {
-      facts.bodyBytes = Number(headers[i + 1])
-      facts.hasBody = facts.bodyBytes > 0
-    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') facts.hasBody = true
-  }
-  return facts
+/** The calls of a connection that are not answered: when it ends nobody waits for them. One listener for each connection, none for each call. */
+function watchConnections(server: Server, runner: CallRunner): void {
+  server.on('connection', (socket: CountedSocket) => {
+    const open = new Set<HttpExchange>()
+    socket[openCalls] = open
+    socket.on('close', () => {
+      for (const exchange of open) runner.cancel(exchange.call, 'gone')
+    })
+  })
 }
 
 function createAccept({ runner, counters, streamBody }: HttpFrontDeps): (request: IncomingMessage, response: ServerResponse) => void {
   const prefix = `${randomBytes(6).toString('hex')}-`
   let count = 0
   return (request, response) => {
-    const facts = factsOf(request.rawHeaders)
-    const given = facts.requestId
-    const requestId = given !== undefined && requestIdPattern.test(given) ? given : prefix + (++count).toString(36)
-    const exchange = new HttpExchange(request, response, requestId, { hasBody: facts.hasBody, counters })
+    const headers = request.rawHeaders
+    let requestId: string | undefined
+    let bodyBytes = 0
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string
+      if (name.length === 12 && name.toLowerCase() === 'x-request-id') requestId = headers[i + 1]
+      else if (name.length === 14 && name.toLowerCase() === 'content-length') bodyBytes = Number(headers[i + 1])
+      else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') bodyBytes = Number.NaN
+    }
+    if (requestId === undefined || !requestIdPattern.test(requestId)) requestId = prefix + ++count
+    const open = (request.socket as CountedSocket)[openCalls] as Set<HttpExchange>
+    const exchange = new HttpExchange(request, response, { requestId, hasBody: bodyBytes !== 0, counters, open })
     const now = runner.now()
     const call = new Call(exchange, exchange, now, now + runner.timeoutMs)
-    exchange.watch(() => runner.cancel(call, 'gone'))
+    exchange.call = call
     const admitted = runner.admit(call)
-    if (admitted !== 'admitted') {
-      const why = admitted === 'full' ? 'All of its slots are taken.' : 'It is being stopped.'
-      return exchange.refuse(new KaonError('overloaded', `The function takes no more calls now. ${why}`, { retryAfterSeconds: 1 }))
-    }
-    if (!facts.hasBody) return runner.start(call)
-    const tooLarge = () => {
-      exchange.closesAfter = true
-      const hint = "A handler takes larger ones as a stream: 'export const streamBody = true'."
-      runner.reject(call, new KaonError('body_too_large', `The body is larger than ${maxBodyBytes / 2 ** 20} MiB.`, { hint }))
-    }
-    if (streamBody) {
-      exchange.receive(counters, windowBytes)
+    if (admitted !== 'admitted') refuse(exchange, admitted)
+    else if (bodyBytes === 0) runner.start(call)
+    else if (streamBody) {
+      exchange.receive(windowBytes)
       runner.start(call)
-    } else if (facts.bodyBytes > maxBodyBytes) tooLarge()
-    else exchange.collect(counters, maxBodyBytes, () => runner.start(call), tooLarge)
+    } else if (bodyBytes > maxBodyBytes) rejectBody(runner, exchange)
+    else
+      exchange.collect(
+        maxBodyBytes,
+        () => runner.start(call),
+        () => rejectBody(runner, exchange),
+      )
   }
+}
+
+function refuse(exchange: HttpExchange, why: 'full' | 'draining'): void {
+  const reason = why === 'full' ? 'All of its slots are taken.' : 'It is being stopped.'
+  exchange.refuse(new KaonError('overloaded', `The function takes no more calls now. ${reason}`, { retryAfterSeconds: 1 }))
+}
+
+function rejectBody(runner: CallRunner, exchange: HttpExchange): void {
+  exchange.closesAfter = true
+  const hint = "A handler takes larger ones as a stream: 'export const streamBody = true'."
+  runner.reject(exchange.call, new KaonError('body_too_large', `The body is larger than ${maxBodyBytes / 2 ** 20} MiB.`, { hint }))
 }

@@ -181,7 +181,8 @@ function watchTheEnd(port: ControlPort, logs: LogQueue, flushOutput: () => void)
 
 function reportFailure(error: unknown, port: ControlPort, logs: LogQueue): void {
   const known = isKaonError(error) ? error : startFailed('The worker did not start', error)
-  const code = known.code === 'handler_missing' || known.code === 'handler_invalid' ? known.code : 'start_failed'
+  const told = ['handler_missing', 'handler_invalid', 'port_in_use'] as const
+  const code = told.find((each) => each === known.code) ?? 'start_failed'
   const fields = known.cause instanceof Error ? { fields: plainError(known.cause) } : {}
   logs.add({ level: 'error', msg: known.message, stream: 'platform', ...fields })
   port.post({ kind: 'failed', code, message: known.message, ...(known.hint === undefined ? {} : { hint: known.hint }) })

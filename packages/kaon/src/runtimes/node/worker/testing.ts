@@ -97,6 +97,10 @@ export function startRig(code: string, options: RigOptions = {}): Rig {
       await handle.ready
       const gateway = await TestGateway.connect(socket, windowBytes)
       gateways.push(gateway)
+      await until(
+        () => gateway.windowBytes > 0,
+        () => 'HELLO',
+      )
       return gateway
     },
     log: (fits) =>
@@ -203,16 +207,19 @@ export class TestGateway {
     for (const part of this.writer.take()) this.socket.write(part)
   }
 
-  /** Begins a call; `body` undefined leaves it open for `send`. */
-  call(head: Partial<RequestHead> = {}, body: string | Uint8Array | null | undefined = null): TestCall {
+  /** A call with its whole body, or with none. */
+  call(head: Partial<RequestHead> = {}, body?: string | Uint8Array): TestCall {
+    const call = this.open(head, body === undefined)
+    if (body !== undefined) this.send(call, body, true)
+    return call
+  }
+
+  /** Begins a call whose body follows by `send`. */
+  open(head: Partial<RequestHead> = {}, end = false): TestCall {
     const call = new TestCall(++this.#streams)
     this.calls.set(call.stream, call)
-    this.writer.request(
-      call.stream,
-      { method: 'GET', target: '/', requestId: `r${call.stream}`, deadlineMs: 0, headers: [], ...head },
-      body === null,
-    )
-    if (body !== null && body !== undefined) this.writer.data(call.stream, Buffer.from(body), true)
+    const { stream } = call
+    this.writer.request(stream, { method: 'GET', target: '/', requestId: `r${stream}`, deadlineMs: 0, headers: [], ...head }, end)
     this.flush()
     return call
   }
