@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { plainEnvironment } from '../test/e2e/harness/environment.ts'
 import { call } from '../test/e2e/harness/http.ts'
 import { root, TestPlatform } from '../test/e2e/harness/platform.ts'
 import { show, spread, table } from './measure.ts'
@@ -65,7 +66,7 @@ async function saves(platform: TestPlatform, rounds: number): Promise<number[]> 
   const file = join(folder, 'saved.ts')
   writeFileSync(file, `export default () => 'version 0'\n`)
   const child = spawn(process.execPath, [join(root, 'packages/kaon/bin/kaon.js'), 'dev', file], {
-    env: { PATH: process.env.PATH ?? '', ...platform.env },
+    env: { ...plainEnvironment(), ...platform.env },
     stdio: 'ignore',
   })
   const times: number[] = []

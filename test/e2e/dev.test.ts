@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { plainEnvironment } from './harness/environment.ts'
 import { root, TestPlatform } from './harness/platform.ts'
 import { until } from './harness/wait.ts'
 
@@ -13,7 +14,7 @@ test('kaon dev deploys, redeploys on save, keeps the old revision on an error, a
   const version = (n: number) => `export default () => { console.log('called ${n}'); return 'version ${n}' }\n`
   writeFileSync(file, version(1))
   const child = spawn(process.execPath, [join(root, 'packages/kaon/bin/kaon.js'), 'dev', file], {
-    env: { PATH: process.env.PATH ?? '', ...platform.env },
+    env: { ...plainEnvironment(), ...platform.env },
     stdio: 'pipe',
   })
   let output = ''

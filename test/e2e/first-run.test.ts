@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { npmEnvironment, plainEnvironment } from './harness/environment.ts'
 import { call } from './harness/http.ts'
 import { root } from './harness/platform.ts'
 import { hasProgram } from './harness/require.ts'
@@ -21,9 +22,7 @@ test("README from a clean clone with the machine's own Node: npm ci, npm start, 
   if (!hasProgram(t, 'git', ['--version']) || !hasProgram(t, 'npm', ['--version'])) return
   const home = mkdtempSync(join(tmpdir(), 'kaon-first-run-'))
   const clone = join(home, 'kaon')
-  const userHome = process.env.HOME ?? ''
-  const npm = { npm_config_cache: process.env.npm_config_cache ?? join(userHome, '.npm'), npm_config_userconfig: join(userHome, '.npmrc') }
-  const env = { PATH: plainPath, HOME: home, KAON_PORT: '0', KAON_GATEWAY_PORT: '0', ...npm }
+  const env = { ...plainEnvironment(), ...npmEnvironment(), PATH: plainPath, HOME: home, KAON_PORT: '0', KAON_GATEWAY_PORT: '0' }
   // What is tracked or about to be, so that the test speaks of the tree it runs in.
   const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root }).toString().trim().split('\n')
   for (const file of files.filter((name) => existsSync(join(root, name)))) {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { npmEnvironment, plainEnvironment } from './environment.ts'
 import { type Answer, type Call, call } from './http.ts'
 import { until } from './wait.ts'
 
@@ -18,7 +19,7 @@ export function runKaon(
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [bin, ...args], {
       cwd: options.cwd ?? root,
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...options.env },
+      env: { ...plainEnvironment(), HOME: process.env.HOME ?? '', ...options.env },
       stdio: 'pipe',
     })
     const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
@@ -59,7 +60,7 @@ export class TestPlatform implements AsyncDisposable {
       XDG_CONFIG_HOME: join(this.home, 'config'),
       KAON_DATA: this.data,
       KAON_SERVER: this.file.apiUrl,
-      npm_config_cache: process.env.npm_config_cache ?? join(process.env.HOME ?? '', '.npm'),
+      ...npmEnvironment(),
     }
   }
 
@@ -70,12 +71,7 @@ export class TestPlatform implements AsyncDisposable {
   async start(): Promise<this> {
     const child = spawn(process.execPath, [bin, 'start', '--data', this.data, '--port', '0', '--gateway-port', '0', ...this.#args], {
       cwd: root,
-      env: {
-        PATH: process.env.PATH ?? '',
-        HOME: this.home,
-        npm_config_cache: join(process.env.HOME ?? '', '.npm'),
-        npm_config_userconfig: join(process.env.HOME ?? '', '.npmrc'),
-      },
+      env: { ...plainEnvironment(), ...npmEnvironment(), HOME: this.home },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
