@@ -33,7 +33,7 @@ export type ApiClient = {
 
 const maxJsonBytes = 256 * 1024 * 1024
 
-type Options = { server: string; token: string | undefined; version: string }
+type Options = { server: string; token: string | undefined; version: string /** Ends every request. */; signal?: AbortSignal }
 
 export function createApiClient(system: Pick<System, 'network' | 'clock'>, options: Options): ApiClient {
   const { network } = system
@@ -45,7 +45,8 @@ export function createApiClient(system: Pick<System, 'network' | 'clock'>, optio
   // An address in brackets is a URL's way of writing IPv6, not a socket's.
   const hostname = base.hostname.replace(/^\[|\]$/g, '')
 
-  function request(method: string, path: string, { body, headers = {}, signal }: ApiRequest = {}): Promise<ApiAnswer> {
+  function request(method: string, path: string, { body, headers = {}, signal: own }: ApiRequest = {}): Promise<ApiAnswer> {
+    const signal = own === undefined || options.signal === undefined ? (own ?? options.signal) : AbortSignal.any([own, options.signal])
     return new Promise((resolve, reject) => {
       const length = typeof body === 'string' || body instanceof Uint8Array ? Buffer.byteLength(body) : undefined
       const outgoing = send({

@@ -62,7 +62,9 @@ function readOption(specs: Options, token: OptionToken, commandName: string): { 
       `Give '${token.rawName}' a value: '${token.value}' looks like an option.`,
       `Write '${token.rawName}=${token.value}' if you mean it.`,
     )
-  return { name, value: readValue(token.rawName, option, token.value) }
+  // `-o=json` is what many are used to.
+  const isShort = token.inlineValue === true && !token.rawName.startsWith('--')
+  return { name, value: readValue(token.rawName, option, isShort ? token.value.replace(/^=/, '') : token.value) }
 }
 
 function unknownOption(specs: Options, rawName: string, commandName: string): KaonError {

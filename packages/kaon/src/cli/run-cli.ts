@@ -58,7 +58,14 @@ async function execute(
   const system: System = createSystem()
   const contexts = await readContexts(system.files, contextsPath(base.host.environment))
   const settings = resolveSettings(parsed.options as Parameters<typeof resolveSettings>[0], contexts)
-  const api: ApiClient = createApiClient({ network: system.network, clock: system.clock }, { ...settings, version: base.host.version })
+  const api: ApiClient = createApiClient(
+    { network: system.network, clock: system.clock },
+    {
+      ...settings,
+      version: base.host.version,
+      signal: base.signal,
+    },
+  )
   try {
     return (await command.run({ ...base, system, settings, api, args: parsed.args, options: parsed.options as never })) ?? exitCodes.fine
   } finally {
@@ -137,6 +144,6 @@ function showOverview(words: readonly string[], terminal: Terminal, version: str
 function wantsJson(host: Host): boolean {
   const { args, environment } = host
   const index = args.findIndex((word) => word === '-o' || word === '--output')
-  const given = index === -1 ? args.find((word) => /^(--output=|-o)json$/.test(word)) && 'json' : args[index + 1]
+  const given = index === -1 ? args.find((word) => /^(--output=|-o=?)json$/.test(word)) && 'json' : args[index + 1]
   return (given ?? environment['KAON_OUTPUT']) === 'json'
 }

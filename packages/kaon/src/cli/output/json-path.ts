@@ -90,12 +90,12 @@ const stepPattern =
 function parsePath(path: string, template: string): Step[] {
   const text = path.replace(/^[$@]/, '')
   const steps: Step[] = []
-  stepPattern.lastIndex = 0
-  while (stepPattern.lastIndex < text.length) {
-    if (text.slice(stepPattern.lastIndex) === '.') break
-    const at = stepPattern.lastIndex
+  for (let at = 0; at < text.length && text.slice(at) !== '.'; ) {
+    // Set anew each time: a filter holds a path of its own.
+    stepPattern.lastIndex = at
     const match = stepPattern.exec(text)
     if (match === null) throw broken(template, `'${text.slice(at)}' is not understood`)
+    at = stepPattern.lastIndex
     steps.push(stepOf(match, template))
   }
   return steps
