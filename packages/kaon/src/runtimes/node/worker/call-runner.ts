@@ -1,4 +1,3 @@
-import type { AsyncLocalStorage } from 'node:async_hooks'
 import { isKaonError, KaonError } from '../../../base/errors.ts'
 import { type Answer, type ChunkSource, invalid, toAnswer } from './answer.ts'
 import type { Call } from './call.ts'
@@ -10,8 +9,8 @@ import { plainError } from './plain-fields.ts'
 import { discardAnswer, sendStream } from './send-stream.ts'
 
 export type CallRunnerDeps = DeadlinesDeps & {
+  /** Calls the handler, within the call's scope. */
   handler(call: Call): unknown
-  scope: AsyncLocalStorage<Call>
   counters: Counters
   logs: LogQueue
   /** Calls at once; 0 is unlimited. */
@@ -56,7 +55,7 @@ export class CallRunner {
     this.#deps.counters.started()
     let result: unknown
     try {
-      result = this.#deps.scope.run(call, this.#deps.handler, call)
+      result = this.#deps.handler(call)
     } catch (thrown) {
       this.#fail(call, thrown)
       return

@@ -1,7 +1,6 @@
-import type { AsyncLocalStorage } from 'node:async_hooks'
 import { inspect } from 'node:util'
 import type { LogLevel } from '../../../base/log.ts'
-import type { Call } from './call.ts'
+import type { CallScope } from './call-scope.ts'
 import type { LogQueue } from './log-queue.ts'
 
 const maxHeldChars = 16_384
@@ -13,7 +12,7 @@ type Held = { text: string; requestId: string | undefined }
  * Turns what the handler prints (`console.*`, `process.stdout`, `process.stderr`) into log lines of the request that printed it.
  * Returns a function that gives up lines without an end.
  */
-export function captureOutput(scope: AsyncLocalStorage<Call>, logs: LogQueue): () => void {
+export function captureOutput(scope: CallScope, logs: LogQueue): () => void {
   let consoleLevel: LogLevel | undefined
   const flushes = (['stdout', 'stderr'] as const).map((stream) => {
     let held: Held = { text: '', requestId: undefined }
@@ -26,7 +25,7 @@ export function captureOutput(scope: AsyncLocalStorage<Call>, logs: LogQueue): (
       held = { text: '', requestId: undefined }
     }
     capture(process[stream], (text) => {
-      const requestId = scope.getStore()?.requestId
+      const requestId = scope.current?.requestId
       if (held.text !== '' && held.requestId !== requestId) flush()
       const lines = (held.text + text).split('\n')
       held = { text: lines.pop() as string, requestId }

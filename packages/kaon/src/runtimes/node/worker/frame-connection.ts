@@ -80,6 +80,17 @@ export class FrameConnection {
     socket.uncork()
   }
 
+  /** Writes what is gathered and ends the connection; resolves when all of it is written, or the connection broke. */
+  end(): Promise<void> {
+    const { socket } = this.#deps
+    this.flush()
+    return new Promise((resolve) => {
+      if (socket.destroyed) return resolve()
+      socket.once('close', resolve)
+      socket.end(resolve)
+    })
+  }
+
   /** The stream is done with; frames that still come for it are of no interest. */
   forget(stream: number): void {
     this.#exchanges.delete(stream)

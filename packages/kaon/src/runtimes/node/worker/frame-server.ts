@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import type { WorkerMemory } from '../worker-memory.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { Counters } from './counters.ts'
@@ -16,19 +16,29 @@ export type FrameServerDeps = {
   maxWaitingBytes: number
 }
 
+/** Something that takes calls. `close` resolves when every answer that was made is with the kernel. */
+export type Listener = { close(): Promise<void> }
+
 /** Listens on the worker's own socket for gateways, which speak frames. */
-export function listenFrames(deps: FrameServerDeps, socketPath: string): Promise<Server> {
+export function listenFrames(deps: FrameServerDeps, socketPath: string): Promise<Listener> {
   let connections = 0
   const waiting = { bytes: 0 }
+  const open = new Set<FrameConnection>()
   const server = createServer({ noDelay: true }, (socket) => {
     connections = connections === 0xffffffff ? 1 : connections + 1
-    new FrameConnection({ ...deps, waiting, socket, number: connections, slot: freeSlot(deps.memory) })
+    const connection = new FrameConnection({ ...deps, waiting, socket, number: connections, slot: freeSlot(deps.memory) })
+    open.add(connection)
+    socket.on('close', () => open.delete(connection))
   })
+  const close = async () => {
+    server.close()
+    await Promise.all([...open].map((connection) => connection.end()))
+  }
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(socketPath, () => {
       server.off('error', reject)
-      resolve(server)
+      resolve({ close })
     })
   })
 }

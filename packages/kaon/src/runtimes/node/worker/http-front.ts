@@ -5,6 +5,7 @@ import { KaonError } from '../../../base/errors.ts'
 import { Call } from './call.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { Counters } from './counters.ts'
+import type { Listener } from './frame-server.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { maxBodyBytes } from './request-body.ts'
 
@@ -16,7 +17,7 @@ const requestIdPattern = /^[\x21-\x7e]{1,128}$/
 export type HttpFrontDeps = { runner: CallRunner; counters: Counters; streamBody: boolean }
 
 /** Serves plain HTTP in the worker's own thread: `kaon run`, and a processor on its own. Resolves with the server and the port it got. */
-export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number }): Promise<{ server: Server; port: number }> {
+export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number }): Promise<Listener & { port: number }> {
   const accept = createAccept(deps)
   const server = createServer({ maxHeaderSize: maxHeadBytes, keepAliveTimeout: keepAliveMs, requestTimeout: 0, noDelay: true }, accept)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -29,7 +30,8 @@ export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number
       if (cause.code !== 'EADDRINUSE') return reject(cause)
       reject(new KaonError('port_in_use', `The port ${at.port} of ${at.host} is in use.`, { cause, hint: 'Choose another with --port.' }))
     })
-    server.listen(at.port, at.host, () => resolve({ server, port: (server.address() as AddressInfo).port }))
+    const close = () => new Promise<void>((closed) => server.close(() => closed()))
+    server.listen(at.port, at.host, () => resolve({ close, port: (server.address() as AddressInfo).port }))
   })
 }
 

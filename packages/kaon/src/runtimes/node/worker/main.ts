@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { isKaonError } from '../../../base/errors.ts'
 import { isoTime } from '../../../base/time.ts'
 import type { WorkerExit } from '../../worker.ts'
@@ -9,12 +8,13 @@ import type { Call } from './call.ts'
 import { CallContext, type WorkerScope } from './call-context.ts'
 import { CallEvent } from './call-event.ts'
 import { CallRunner } from './call-runner.ts'
+import { CallScope } from './call-scope.ts'
 import { captureOutput } from './capture-output.ts'
 import { Counters } from './counters.ts'
 import { CustomMetrics } from './custom-metrics.ts'
 import { fetchHandler } from './fetch-handler.ts'
 import { findHandler, type LoadedHandler } from './find-handler.ts'
-import { listenFrames } from './frame-server.ts'
+import { type Listener, listenFrames } from './frame-server.ts'
 import { listenHttp } from './http-front.ts'
 import { createInvoker } from './invoke.ts'
 import { loadArtifact, startFailed } from './load-artifact.ts'
@@ -23,12 +23,15 @@ import { plainError } from './plain-fields.ts'
 import { maxBodyBytes } from './request-body.ts'
 import { useSourceStacks } from './source-stacks.ts'
 
+/** How long a worker that was drained may take to hand its last answers to the kernel. */
+const lastWriteMs = 1_000
+
 /** Runs a node worker: loads the handler, serves calls, ends when it is told to. The same for a thread and a process. */
 export async function runWorker(boot: WorkerBoot, port: ControlPort, memory: WorkerMemory): Promise<void> {
   const startedAt = machineNow()
   const sinceStart = () => Math.round((machineNow() - startedAt) * 10) / 10
   memory.beat(startedAt)
-  const scope = new AsyncLocalStorage<Call>()
+  const scope = new CallScope()
   const logs = createLogs(boot, port)
   const flushOutput = captureOutput(scope, logs)
   const background = new BackgroundWork(logs, boot.assignment.timeoutMs)
@@ -49,15 +52,20 @@ export async function runWorker(boot: WorkerBoot, port: ControlPort, memory: Wor
     await initialise(handler, boot, worker)
     const initialisedMs = sinceStart()
     const runner = createRunner(handler, { boot, worker, scope, counters, logs, memory })
-    const httpPort = await listen(handler, { boot, runner, counters, memory })
+    const listening = await listen(handler, { boot, runner, counters, memory })
     port.onMessage((message) => {
       if (message.kind === 'drain')
         void runner
           .drain()
           .then(() => background.done())
+          .then(() => Promise.race([listening.close(), new Promise((late) => setTimeout(late, lastWriteMs))]))
           .then(() => end('stopped', 'It was drained.'))
     })
-    port.post({ kind: 'ready', steps: { loadedMs, initialisedMs, readyMs: sinceStart() }, ...(httpPort === undefined ? {} : { httpPort }) })
+    port.post({
+      kind: 'ready',
+      steps: { loadedMs, initialisedMs, readyMs: sinceStart() },
+      ...(listening.httpPort === undefined ? {} : { httpPort: listening.httpPort }),
+    })
   } catch (error) {
     reportFailure(error, port, logs)
     end('crashed', 'It did not start.')
@@ -108,7 +116,7 @@ async function initialise(handler: LoadedHandler, boot: WorkerBoot, worker: Work
 type RunnerParts = {
   boot: WorkerBoot
   worker: WorkerScope
-  scope: AsyncLocalStorage<Call>
+  scope: CallScope
   counters: Counters
   logs: LogQueue
   memory: WorkerMemory
@@ -124,8 +132,7 @@ function createRunner(handler: LoadedHandler, parts: RunnerParts): CallRunner {
       ? fetchHandler(handler.target as Parameters<typeof fetchHandler>[0], process.env as Record<string, string>, worker)
       : (call: Call) => target(new CallEvent(call, origin), new CallContext(call, worker))
   return new CallRunner({
-    handler: run,
-    scope,
+    handler: scope.bind(run),
     counters,
     logs,
     concurrency,
@@ -140,11 +147,16 @@ function createRunner(handler: LoadedHandler, parts: RunnerParts): CallRunner {
 
 type ListenParts = { boot: WorkerBoot; runner: CallRunner; counters: Counters; memory: WorkerMemory }
 
-async function listen(handler: LoadedHandler, { boot, runner, counters, memory }: ListenParts): Promise<number | undefined> {
+async function listen(handler: LoadedHandler, { boot, runner, counters, memory }: ListenParts): Promise<Listener & { httpPort?: number }> {
   const { streamBody } = handler
   const maxWaitingBytes = Math.max(2 * maxBodyBytes, boot.assignment.memoryBytes)
-  await listenFrames({ runner, memory, counters, streamBody, saysStarted: boot.form === 'process', maxWaitingBytes }, boot.socket)
-  return boot.http === undefined ? undefined : (await listenHttp({ runner, counters, streamBody }, boot.http)).port
+  const frames = await listenFrames(
+    { runner, memory, counters, streamBody, saysStarted: boot.form === 'process', maxWaitingBytes },
+    boot.socket,
+  )
+  if (boot.http === undefined) return frames
+  const http = await listenHttp({ runner, counters, streamBody }, boot.http)
+  return { close: () => Promise.all([frames.close(), http.close()]).then(() => undefined), httpPort: http.port }
 }
 
 /** Says the last word, whichever way the worker ends: told to, by an error that nobody caught, or by `process.exit()`. */
