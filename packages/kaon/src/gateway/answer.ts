@@ -15,18 +15,20 @@ const ownHeaders = new Set([
   'x-request-id',
 ])
 
-export type AnswerOptions = {
-  exchange: Exchange
-  /** Headers of the gateway's own, and names that the function may not give. */
-  added(): string[]
-  refusedNames?: ReadonlySet<string>
+/** Whose answer it is. */
+export interface AnswerOwner {
+  /** Headers of the gateway's own. */
+  addedHeaders(): string[]
+  /** Names that the function may not give. */
+  readonly refusedHeaderNames: ReadonlySet<string> | undefined
   /** The client has taken so many bytes. */
   onConsumed(bytes: number): void
 }
 
 /** The answer of a worker on its way to the client: whole when it came whole, else as it comes and no faster than it is read. */
 export class Answer {
-  readonly #options: AnswerOptions
+  readonly #exchange: Exchange
+  readonly #owner: AnswerOwner
   readonly #hasBody: boolean
   #headers: string[] = []
   #declared: number | undefined
@@ -35,9 +37,10 @@ export class Answer {
   status = 0
   sentBytes = 0
 
-  constructor(options: AnswerOptions) {
-    this.#options = options
-    this.#hasBody = options.exchange.method !== 'HEAD'
+  constructor(exchange: Exchange, owner: AnswerOwner) {
+    this.#exchange = exchange
+    this.#owner = owner
+    this.#hasBody = exchange.method !== 'HEAD'
   }
 
   /** Something has gone to the client: the answer can no longer be another one. */
@@ -55,7 +58,7 @@ export class Answer {
       if (name === 'content-length') {
         if (!/^\d{1,15}$/.test(value)) throw invalid(`The content-length '${value}' is not a number.`)
         this.#declared = Number(value)
-      } else if (!ownHeaders.has(name) && this.#options.refusedNames?.has(name) !== true) this.#headers.push(name, value)
+      } else if (!ownHeaders.has(name) && this.#owner.refusedHeaderNames?.has(name) !== true) this.#headers.push(name, value)
     }
     if (isEnd && this.#canHaveBody && (this.#declared ?? 0) > 0)
       throw invalid(`The body is not the ${this.#declared} bytes that content-length says.`)
@@ -67,7 +70,7 @@ export class Answer {
     this.sentBytes += chunk.length
     if (!this.#canHaveBody) {
       // What cannot be sent still counts as taken, so that the worker comes to its end.
-      this.#options.onConsumed(chunk.length)
+      this.#owner.onConsumed(chunk.length)
       if (isEnd) this.#finish(undefined)
       return
     }
@@ -94,13 +97,13 @@ export class Answer {
     if (this.#isHeadOut || this.status === 0 || !this.#canHaveBody) return
     const headers = this.#complete()
     if (this.#declared !== undefined) headers.push('content-length', String(this.#declared))
-    this.#give(() => this.#options.exchange.start(this.status, headers))
+    this.#give(() => this.#exchange.start(this.status, headers))
   }
 
   drained(): void {
     const bytes = this.#unconsumed
     this.#unconsumed = 0
-    if (bytes > 0) this.#options.onConsumed(bytes)
+    if (bytes > 0) this.#owner.onConsumed(bytes)
   }
 
   get #canHaveBody(): boolean {
@@ -109,11 +112,11 @@ export class Answer {
 
   #write(chunk: Buffer): void {
     this.#unconsumed += chunk.length
-    if (this.#options.exchange.write(chunk)) this.drained()
+    if (this.#exchange.write(chunk)) this.drained()
   }
 
   #finish(trailers: readonly string[] | undefined): void {
-    if (this.#isHeadOut) this.#options.exchange.end(trailers)
+    if (this.#isHeadOut) this.#exchange.end(trailers)
     else this.#whole(undefined)
   }
 
@@ -123,7 +126,7 @@ export class Answer {
       // What GET would have had; node would say 0.
       if (this.#declared !== undefined && this.status !== 204) headers.push('content-length', String(this.#declared))
     } else headers.push('content-length', String(body?.length ?? 0))
-    this.#give(() => this.#options.exchange.answer(this.status, headers, this.#canHaveBody ? body : undefined))
+    this.#give(() => this.#exchange.answer(this.status, headers, this.#canHaveBody ? body : undefined))
   }
 
   /** Names and values are checked where they are written; what is refused there leaves the answer open for another. */
@@ -137,7 +140,7 @@ export class Answer {
   }
 
   #complete(): string[] {
-    const added = this.#options.added()
+    const added = this.#owner.addedHeaders()
     for (const header of added) this.#headers.push(header)
     return this.#headers
   }

@@ -1,23 +1,26 @@
-import { KaonError } from '../base/errors.ts'
 import { CancelReason, RefusedReason } from '../base/frames/frame.ts'
-import { Answer } from './answer.ts'
+import { Answer, type AnswerOwner } from './answer.ts'
+import { BodyWatch } from './body-watch.ts'
+import { bodyLate, bodyTooLarge, handlerTimeout, workerLost } from './call-errors.ts'
 import type { CallPlan, CallServices } from './call-plan.ts'
 import type { DispatchedCall, Slot } from './dispatcher.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
 import type { Held, HoldQueue } from './hold-queue.ts'
 import { refusalOf } from './refusal.ts'
 import { RequestBody, smallBodyBytes } from './request-body.ts'
-import { createTimed, type Timed } from './timer-wheel.ts'
+import type { Timed } from './timer-wheel.ts'
 import type { StreamEvents, WorkerStream } from './worker-stream.ts'
 
 /** How long a small body is waited for before the call starts without it. */
 const gatherMs = 10
+/** What a call without its body is taken to hold while it waits. */
+const headEstimate = 1_024
 
 /**
  * One call from the head of its request to the end of its answer: gathers a small body, goes to the dispatcher, which sends it to a
  * worker or holds it, and carries both bodies. It goes elsewhere only when it is certain that its handler was not started.
  */
-export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed {
+export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, AnswerOwner, Timed {
   // Links of the queue and the wheel that it stands in.
   queue: HoldQueue | undefined
   before: Held | undefined
@@ -30,10 +33,10 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
   readonly plan: CallPlan
   readonly #services: CallServices
   readonly #exchange: Exchange
-  readonly #body: RequestBody
+  /** None when the request has none. */
+  readonly #body: RequestBody | undefined
   readonly #answer: Answer
-  #bodyTimer: Timed | undefined
-  #bodyHeardAt = 0
+  #watch: BodyWatch | undefined
   #at: Slot | undefined
   #stream: WorkerStream | undefined
   #isGathering = false
@@ -46,20 +49,13 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     this.plan = plan
     this.#services = services
     this.#exchange = exchange
-    this.#body = new RequestBody(exchange, plan.bodyBytes === 0)
-    this.#answer = new Answer({
-      exchange,
-      added: () => this.#addedHeaders(),
-      ...(plan.refusedHeaderNames === undefined ? {} : { refusedNames: plan.refusedHeaderNames }),
-      onConsumed: (bytes) => {
-        if (this.#stream !== undefined) this.#at?.target.connection.consumed(this.#stream, bytes)
-      },
-    })
+    this.#body = plan.bodyBytes === 0 ? undefined : new RequestBody(exchange)
+    this.#answer = new Answer(exchange, this)
     exchange.events = this
   }
 
   get heldBytes(): number {
-    return this.#body.receivedBytes + smallBodyBytes / 16
+    return headEstimate + (this.#body?.receivedBytes ?? 0)
   }
 
   start(): void {
@@ -70,7 +66,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     }
     this.#isGathering = true
     this.#services.wheel.add(this, this.#services.clock.monotonic() + gatherMs)
-    this.#body.read()
+    this.#body?.read()
   }
 
   /** The dispatcher found a place; its `head` has no deadline yet. */
@@ -82,21 +78,21 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     this.setTimeout(at.target.revision.routed.timeoutMs)
     const { head } = this.plan
     head.deadlineMs = this.dueAt === 0 ? 0 : Math.max(1, this.dueAt - now)
-    const whole = this.#body.whole
-    const isEmpty = this.plan.bodyBytes === 0
+    const body = this.#body
+    const whole = body?.whole
     try {
-      this.#stream = at.target.connection.open(head, whole, isEmpty || whole !== undefined, this)
+      this.#stream = at.target.connection.open(head, whole, body === undefined || whole !== undefined, this)
     } catch (error) {
       this.fail(error)
       return
     }
-    if (!isEmpty) this.#body.attach(at.target.connection, this.#stream, whole !== undefined)
+    body?.attach(at.target.connection, this.#stream, whole !== undefined)
   }
 
   /** The dispatcher could not place it yet. */
   held(timeoutMs: number, forReplica: boolean): void {
     this.#heldForReplica ||= forReplica
-    this.#body.pause()
+    this.#body?.pause()
     this.setTimeout(timeoutMs)
   }
 
@@ -123,7 +119,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     headers.push(...this.plan.addedHeaders)
     this.#services.metrics.refused(code)
     this.#end(status)
-    if (this.#body.isWhole || (this.plan.bodyBytes ?? Number.POSITIVE_INFINITY) <= smallBodyBytes)
+    if (this.#body?.isWhole !== false || (this.plan.bodyBytes ?? Number.POSITIVE_INFINITY) <= smallBodyBytes)
       this.#exchange.answer(status, headers, body)
     else this.#exchange.answerAndClose(status, headers, body)
   }
@@ -131,36 +127,33 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
   onDue(): void {
     if (this.#isGathering) this.#submit()
     else if (this.#at === undefined) this.fail(this.#services.dispatcher.whyStillHeld(this))
-    else
-      this.fail(
-        new KaonError('handler_timeout', `The function did not answer within ${Math.round(this.dueAt - this.plan.receivedAt)} ms.`),
-        CancelReason.deadline,
-      )
+    else this.fail(handlerTimeout(this.dueAt - this.plan.receivedAt), CancelReason.deadline)
   }
 
   // From the client
 
   onBody(chunk: Buffer): void {
-    if (this.#isDone) return
+    const body = this.#body
+    if (this.#isDone || body === undefined) return
     const { metrics, limits } = this.#services
     metrics.received(chunk.length)
-    if (this.#body.receivedBytes + chunk.length > limits.maxBodyBytes) {
-      this.fail(tooLarge(limits.maxBodyBytes), CancelReason.tooLarge)
+    if (body.receivedBytes + chunk.length > limits.maxBodyBytes) {
+      this.fail(bodyTooLarge(limits.maxBodyBytes), CancelReason.tooLarge)
       return
     }
-    this.#bodyHeardAt = this.#services.clock.monotonic()
-    this.#body.received(chunk)
-    if (this.#isGathering && this.#body.receivedBytes === this.plan.bodyBytes) {
+    this.#watch?.heard()
+    body.received(chunk)
+    if (this.#isGathering && body.receivedBytes === this.plan.bodyBytes) {
       // Its length was announced: this was all of it.
-      this.#body.ended([])
+      body.ended([])
       this.#submit()
     }
   }
 
   onBodyEnd(trailers: readonly string[]): void {
     if (this.#isDone) return
-    if (this.#bodyTimer !== undefined) this.#services.wheel.remove(this.#bodyTimer)
-    if (!this.#body.isWhole) this.#body.ended(trailers)
+    this.#watch?.stop()
+    if (this.#body?.isWhole === false) this.#body.ended(trailers)
     if (this.#isGathering) this.#submit()
   }
 
@@ -202,7 +195,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
   onWritable(): void {
     // Credit comes from a handler that reads; a socket that drained says nothing about it.
     if (this.#stream?.isStarted) this.#isAccepted()
-    this.#body.pump()
+    this.#body?.pump()
   }
 
   onRefused(reason: number): void {
@@ -211,21 +204,21 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
 
   onCancelled(): void {
     this.#stream = undefined
-    this.fail(lost('The worker gave this call up.'))
+    this.fail(workerLost('The worker gave this call up.'))
   }
 
   onLost(mayGoElsewhere: boolean): void {
     if (mayGoElsewhere) this.#goElsewhere('lost')
     else {
       this.#stream = undefined
-      this.fail(lost('The worker was lost while it ran this call.'))
+      this.fail(workerLost('The worker was lost while it ran this call.'))
     }
   }
 
   #submit(): void {
     this.#isGathering = false
     this.#services.wheel.remove(this)
-    if (!this.#body.isWhole) this.#watchBody()
+    if (this.#body?.isWhole === false) this.#watchBody(this.#body)
     this.#services.dispatcher.submit(this, false)
   }
 
@@ -233,15 +226,15 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     const at = this.#at
     this.#stream = undefined
     this.#at = undefined
-    this.#body.detach()
+    this.#body?.detach()
     if (at !== undefined) this.#services.dispatcher.refusedBy(at, why)
     if (this.#isDone) return
-    if (this.#body.isReplayable) this.#services.dispatcher.submit(this, true)
-    else this.fail(lost('The worker was lost before it started this call, whose body is too large to be sent again.'))
+    if (this.#body?.isReplayable !== false) this.#services.dispatcher.submit(this, true)
+    else this.fail(workerLost('The worker was lost before it started this call, whose body is too large to be sent again.'))
   }
 
   #isAccepted(): void {
-    if (this.plan.bodyBytes !== 0) this.#body.forgetSent()
+    this.#body?.forgetSent()
   }
 
   /** Runs a step of the answer; what cannot be sent ends the call. */
@@ -267,8 +260,8 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     this.#isDone = true
     const { wheel, dispatcher, metrics, clock } = this.#services
     wheel.remove(this)
-    if (this.#bodyTimer !== undefined) wheel.remove(this.#bodyTimer)
-    this.#body.detach()
+    this.#watch?.stop()
+    this.#body?.detach()
     const at = this.#at
     this.#at = undefined
     if (at === undefined) dispatcher.left(this)
@@ -279,22 +272,22 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     }
   }
 
-  /** A body that stops coming must not keep a place for ever. */
-  #watchBody(): void {
+  #watchBody(body: RequestBody): void {
     const { wheel, clock, limits } = this.#services
-    this.#bodyHeardAt = clock.monotonic()
-    const timer = createTimed(() => {
-      const idleUntil = this.#bodyHeardAt + limits.bodyIdleMs
-      // Not reading is ours: only a client that is waited for can be late.
-      if (this.#body.isPaused) this.#bodyHeardAt = clock.monotonic()
-      if (this.#body.isPaused || idleUntil > clock.monotonic()) wheel.add(timer, this.#bodyHeardAt + limits.bodyIdleMs)
-      else this.fail(new KaonError('request_timeout', `No more of the body came for ${limits.bodyIdleMs} ms.`), CancelReason.clientGone)
-    })
-    this.#bodyTimer = timer
-    wheel.add(timer, this.#bodyHeardAt + limits.bodyIdleMs)
+    const idleMs = limits.bodyIdleMs
+    const onLate = () => this.fail(bodyLate(idleMs), CancelReason.clientGone)
+    this.#watch = new BodyWatch({ body, wheel, clock, idleMs, onLate })
   }
 
-  #addedHeaders(): string[] {
+  get refusedHeaderNames(): ReadonlySet<string> | undefined {
+    return this.plan.refusedHeaderNames
+  }
+
+  onConsumed(bytes: number): void {
+    if (this.#stream !== undefined) this.#at?.target.connection.consumed(this.#stream, bytes)
+  }
+
+  addedHeaders(): string[] {
     const { plan } = this
     const { revision } = (this.#at as Slot).target
     const headers = ['x-request-id', plan.head.requestId, 'kaon-function', revision.functionName, 'kaon-revision', revision.routed.name]
@@ -308,12 +301,4 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Timed
     }
     return headers
   }
-}
-
-export function tooLarge(limit: number): KaonError {
-  return new KaonError('body_too_large', `The body is larger than ${limit} bytes.`)
-}
-
-function lost(message: string): KaonError {
-  return new KaonError('worker_lost', message, { hint: 'Call again when the call may run twice.' })
 }

@@ -1,4 +1,4 @@
-import type { Clock, IncomingMessage, ServerResponse, Timer } from '../base/system.ts'
+import type { Clock, IncomingMessage, ServerResponse, Socket, Timer } from '../base/system.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
 
 /** What is still read of a request that was refused, so that its sender comes to read the answer. */
@@ -7,13 +7,12 @@ const lingerMs = 500
 /** Bodies up to this size go out in one string with their head, which costs one write less than a buffer beside it. */
 const joinedBytes = 4_096
 
-export type HttpExchangeOptions = {
-  peer: string | undefined
-  isTrusted: boolean
-  expectsContinue: boolean
+/** What all exchanges of a server share. */
+export type HttpExchangeOwner = {
+  readonly clock: Pick<Clock, 'after'>
+  readonly isTrusted: boolean
   /** The server is closing: every answer is the last of its connection. */
-  isClosing(): boolean
-  clock: Pick<Clock, 'after'>
+  readonly isClosing: boolean
   onDone(exchange: HttpExchange): void
 }
 
@@ -21,7 +20,9 @@ export type HttpExchangeOptions = {
 export class HttpExchange implements Exchange {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #options: HttpExchangeOptions
+  readonly #owner: HttpExchangeOwner
+  readonly #expectsContinue: boolean
+  readonly peer: string | undefined
   #isReading = false
   #isAnswered = false
   #isOver = false
@@ -29,10 +30,12 @@ export class HttpExchange implements Exchange {
   #linger: Timer | undefined
   events: ExchangeEvents | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: HttpExchangeOptions) {
+  constructor(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean, owner: HttpExchangeOwner) {
     this.#request = request
     this.#response = response
-    this.#options = options
+    this.#expectsContinue = expectsContinue
+    this.#owner = owner
+    this.peer = owner.isTrusted ? undefined : peerOf(request.socket)
     response.on('close', () => this.#closed())
     if (response.socket !== null) return
     // Behind others in a pipeline: until its turn node tells an answer nothing about its connection.
@@ -55,12 +58,8 @@ export class HttpExchange implements Exchange {
     return this.#request.httpVersionMinor
   }
 
-  get peer(): string | undefined {
-    return this.#options.peer
-  }
-
   get isTrusted(): boolean {
-    return this.#options.isTrusted
+    return this.#owner.isTrusted
   }
 
   /** No part of an answer was written. */
@@ -73,7 +72,7 @@ export class HttpExchange implements Exchange {
       this.#request.resume()
       return
     }
-    if (this.#options.expectsContinue && !this.#response.headersSent) this.#response.writeContinue()
+    if (this.#expectsContinue && !this.#response.headersSent) this.#response.writeContinue()
     this.#listen()
   }
 
@@ -83,7 +82,7 @@ export class HttpExchange implements Exchange {
 
   answer(status: number, headers: string[], body: Uint8Array | undefined): void {
     if (this.#response.destroyed || this.#isAnswered) return
-    if (this.#options.isClosing()) headers.push('connection', 'close')
+    if (this.#owner.isClosing) headers.push('connection', 'close')
     this.#response.writeHead(status, headers)
     this.#isAnswered = true
     if (body === undefined || body.byteLength === 0) this.#response.end()
@@ -111,12 +110,12 @@ export class HttpExchange implements Exchange {
     if (this.method !== 'HEAD') socket.write(body)
     socket.end()
     this.#discardRest()
-    this.#linger = this.#options.clock.after(lingerMs, () => socket.destroy())
+    this.#linger = this.#owner.clock.after(lingerMs, () => socket.destroy())
   }
 
   start(status: number, headers: string[]): void {
     if (this.#response.destroyed) return
-    if (this.#options.isClosing()) headers.push('connection', 'close')
+    if (this.#owner.isClosing) headers.push('connection', 'close')
     this.#response.writeHead(status, headers)
     const { socket } = this.#response
     // What is written in this turn goes out with the head.
@@ -167,7 +166,7 @@ export class HttpExchange implements Exchange {
     if (this.#discarded <= maxDiscardedBytes) return
     // The rest waits in the client until the connection is closed.
     this.#request.pause()
-    this.#linger ??= this.#options.clock.after(lingerMs, () => this.#request.socket.destroy())
+    this.#linger ??= this.#owner.clock.after(lingerMs, () => this.#request.socket.destroy())
   }
 
   /** A body that nobody reads any more would stand before the next request. */
@@ -181,7 +180,12 @@ export class HttpExchange implements Exchange {
     if (this.#isOver) return
     this.#isOver = true
     this.#linger?.cancel()
-    this.#options.onDone(this)
+    this.#owner.onDone(this)
     if (!this.#isAnswered) this.events?.onGone()
   }
+}
+
+function peerOf(socket: Socket): string | undefined {
+  const address = socket.remoteAddress
+  return address?.startsWith('::ffff:') ? address.slice(7) : address
 }

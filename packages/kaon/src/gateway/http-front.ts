@@ -1,11 +1,14 @@
 import { type ErrorCode, KaonError } from '../base/errors.ts'
 import type { Files, HttpServer, IncomingMessage, Network, ServerResponse, Socket, System } from '../base/system.ts'
 import type { HandleExchange } from './exchange.ts'
-import { HttpExchange } from './http-exchange.ts'
+import { HttpExchange, type HttpExchangeOwner } from './http-exchange.ts'
 import type { GatewayLimits } from './limits.ts'
 import { refusalOf } from './refusal.ts'
 
 const brokenLingerMs = 500
+/** The last exchange of a connection, kept on its socket: cheaper than a map that every request changes. */
+const currentExchange = Symbol('exchange')
+type GatewaySocket = Socket & { [currentExchange]?: HttpExchange }
 
 export type HttpFrontDeps = Pick<System, 'clock'> & {
   network: Pick<Network, 'createHttpServer'>
@@ -18,7 +21,6 @@ export type HttpFrontDeps = Pick<System, 'clock'> & {
 export class HttpFront {
   readonly #deps: HttpFrontDeps
   readonly #servers: HttpServer[] = []
-  readonly #current = new WeakMap<Socket, HttpExchange>()
   #underWay = 0
   #isClosing = false
   #whenIdle: (() => void) | undefined
@@ -83,8 +85,9 @@ export class HttpFront {
     // Node would leave out what is beyond; here it is counted and refused.
     server.maxHeadersCount = 0
     server.maxConnections = limits.maxConnections
-    server.on('request', (request, response) => this.#accept(request, response, isTrusted, false))
-    server.on('checkContinue', (request, response) => this.#accept(request, response, isTrusted, true))
+    const owner = this.#ownerOf(isTrusted)
+    server.on('request', (request, response) => this.#accept(request, response, false, owner))
+    server.on('checkContinue', (request, response) => this.#accept(request, response, true, owner))
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBroken(error, socket as Socket))
     // Not served yet; without a listener node would close without a word.
     server.on('connect', (_request, socket) =>
@@ -94,20 +97,25 @@ export class HttpFront {
     return server
   }
 
-  #accept(request: IncomingMessage, response: ServerResponse, isTrusted: boolean, expectsContinue: boolean): void {
+  #ownerOf(isTrusted: boolean): HttpExchangeOwner {
+    const isClosing = () => this.#isClosing
+    return {
+      clock: this.#deps.clock,
+      isTrusted,
+      get isClosing() {
+        return isClosing()
+      },
+      onDone: () => this.#done(),
+    }
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean, owner: HttpExchangeOwner): void {
     const { socket } = request
     // What comes after a request that was refused with its body unread.
     if (socket.writableEnded) return
     this.#underWay++
-    const exchange = new HttpExchange(request, response, {
-      peer: isTrusted ? undefined : peerOf(socket),
-      isTrusted,
-      expectsContinue,
-      isClosing: () => this.#isClosing,
-      clock: this.#deps.clock,
-      onDone: () => this.#done(),
-    })
-    this.#current.set(socket, exchange)
+    const exchange = new HttpExchange(request, response, expectsContinue, owner)
+    ;(socket as GatewaySocket)[currentExchange] = exchange
     this.#deps.handle(exchange)
   }
 
@@ -118,7 +126,12 @@ export class HttpFront {
 
   /** What node's parser does not take. An answer that is on its way is not mixed with another one. */
   #refuseBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!socket.writable || socket.writableEnded || error.code === 'ECONNRESET' || this.#current.get(socket)?.isUnanswered === false) {
+    if (
+      !socket.writable ||
+      socket.writableEnded ||
+      error.code === 'ECONNRESET' ||
+      (socket as GatewaySocket)[currentExchange]?.isUnanswered === false
+    ) {
       if (!socket.writableEnded) socket.destroy()
       return
     }
@@ -142,11 +155,6 @@ function writeRefusal(socket: Socket, error: KaonError): void {
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
   socket.write(`${head}\r\n`, 'latin1')
   socket.end(body)
-}
-
-function peerOf(socket: Socket): string | undefined {
-  const address = socket.remoteAddress
-  return address?.startsWith('::ffff:') ? address.slice(7) : address
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

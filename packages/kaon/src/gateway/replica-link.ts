@@ -140,6 +140,10 @@ export class ReplicaLink {
           worker.isReady = true
           this.#events.onReady(connection)
         },
+        onWornOut: () => {
+          this.#unready(worker)
+          connection.closeWhenIdle()
+        },
         onClosed: () => this.#disconnected(worker, connection),
       },
     )

@@ -17,16 +17,15 @@ export class RequestBody {
   #next = 0
   #offset = 0
   #isKept = true
-  #isWhole: boolean
+  #isWhole = false
   #isPaused = true
   #trailers: readonly string[] = []
   #connection: WorkerConnection | undefined
   #stream: WorkerStream | undefined
   receivedBytes = 0
 
-  constructor(exchange: Exchange, isEmpty: boolean) {
+  constructor(exchange: Exchange) {
     this.#exchange = exchange
-    this.#isWhole = isEmpty
   }
 
   get isWhole(): boolean {

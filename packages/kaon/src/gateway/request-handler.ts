@@ -2,7 +2,8 @@ import { KaonError } from '../base/errors.ts'
 import type { RoutedRule } from '../model/routing-table.ts'
 import { parseHost, parseTarget, type Target } from './address.ts'
 import { checkApiKey } from './api-key.ts'
-import { Call, tooLarge } from './call.ts'
+import { Call } from './call.ts'
+import { bodyTooLarge } from './call-errors.ts'
 import type { CallPlan, CallServices } from './call-plan.ts'
 import type { Wanted } from './choose-revision.ts'
 import { answerHeaders, corsHeaderNames, preflightHeaders } from './cors.ts'
@@ -46,7 +47,7 @@ export class RequestHandler {
     try {
       head = readHead(exchange.rawHeaders, limits.maxHeaders, exchange.minorVersion)
       requestId = head.requestId ?? ids.next()
-      if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes)
+      if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) throw bodyTooLarge(limits.maxBodyBytes)
       this.#route(exchange, head, requestId, receivedAt)
     } catch (error) {
       this.#refuse(exchange, error, requestId ?? ids.next(), nothing, head)

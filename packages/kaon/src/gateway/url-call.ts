@@ -1,6 +1,6 @@
 import { KaonError } from '../base/errors.ts'
 import type { Agent, ClientRequest, IncomingMessage, Network } from '../base/system.ts'
-import { tooLarge } from './call.ts'
+import { bodyTooLarge } from './call-errors.ts'
 import type { CallPlan, CallServices } from './call-plan.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
 import { refusalOf } from './refusal.ts'
@@ -62,7 +62,7 @@ export class UrlCall implements ExchangeEvents {
   onBody(chunk: Buffer): void {
     if (this.#isDone) return
     this.#receivedBytes += chunk.length
-    if (this.#receivedBytes > this.#services.limits.maxBodyBytes) this.#fail(tooLarge(this.#services.limits.maxBodyBytes))
+    if (this.#receivedBytes > this.#services.limits.maxBodyBytes) this.#fail(bodyTooLarge(this.#services.limits.maxBodyBytes))
     else if (!this.#request.write(chunk)) this.#exchange.pauseBody()
   }
 

@@ -2,6 +2,7 @@ import { KaonError } from '../base/errors.ts'
 import { CancelReason, defaultWindowBytes, endFlag, FrameDecoder, FrameKind, protocolVersion } from '../base/frames/frame.ts'
 import { FrameWriter } from '../base/frames/frame-writer.ts'
 import { type RequestHead, readResponseHead, readTrailers } from '../base/frames/head.ts'
+import { StreamTable } from '../base/frames/stream-table.ts'
 import type { Clock, Network, Socket } from '../base/system.ts'
 import { type StreamEvents, WorkerStream } from './worker-stream.ts'
 
@@ -13,6 +14,8 @@ export type WorkerConnectionDeps = { network: Pick<Network, 'connect'>; clock: P
 export type WorkerConnectionEvents = {
   /** The worker said HELLO: calls may be sent. */
   onReady(): void
+  /** Its numbers are used up: it should get no more calls, and be replaced. */
+  onWornOut(): void
   /** Nothing more comes. Calls that were under way wait for `settleKnown` and `settle`. */
   onClosed(): void
 }
@@ -24,10 +27,9 @@ export class WorkerConnection {
   readonly #socket: Socket
   readonly #writer = new FrameWriter()
   readonly #decoder = new FrameDecoder()
-  readonly #streams = new Map<number, WorkerStream>()
+  readonly #streams = new StreamTable<WorkerStream>()
   /** Streams whose head came without body and waits for the end of what was read. */
   #toFlush: WorkerStream[] = []
-  #nextStream = 1
   /** The first stream whose REQUEST has not been given to the socket. */
   #firstUnwritten = 1
   #peerWindow = 0
@@ -62,11 +64,11 @@ export class WorkerConnection {
 
   /** Sends a call; `body` is all of it when `isEnd`. Only after `onReady`. */
   open(head: RequestHead, body: Buffer | undefined, isEnd: boolean, events: StreamEvents): WorkerStream {
-    const stream = new WorkerStream(this.#nextStream, events, this.#peerWindow, defaultWindowBytes)
+    const stream = new WorkerStream(this.#streams.nextNumber(), events, this.#peerWindow, defaultWindowBytes)
     this.#writer.request(stream.id, head, isEnd && body === undefined)
-    // A head that is too large for a frame throws before it has taken a number.
-    this.#nextStream++
-    this.#streams.set(stream.id, stream)
+    // Below the line, since a head that is too large for a frame throws.
+    this.#streams.add(stream)
+    if (this.#streams.isWornOut) this.#events.onWornOut()
     if (body !== undefined) this.send(stream, body, isEnd)
     else if (isEnd) stream.isRequestEnded = true
     this.#schedule()
@@ -127,7 +129,7 @@ export class WorkerConnection {
 
   /** After it closed: ends the calls whose fate is plain from here, and says whether there are others. */
   settleKnown(): boolean {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       if (stream.id >= this.#firstUnwritten) this.#lose(stream, true)
       else if (stream.isStarted || this.#saysStarted) this.#lose(stream, !stream.isStarted)
     }
@@ -136,8 +138,7 @@ export class WorkerConnection {
 
   /** For calls that were under way when it closed: those after `lastStarted` never ran; undefined when nobody knows. */
   settle(lastStarted: number | undefined): void {
-    for (const stream of [...this.#streams.values()])
-      this.#lose(stream, lastStarted !== undefined && stream.id > lastStarted && !stream.isStarted)
+    for (const stream of this.#streams.all()) this.#lose(stream, lastStarted !== undefined && stream.id > lastStarted && !stream.isStarted)
   }
 
   #read(chunk: Buffer): void {
@@ -231,7 +232,7 @@ export class WorkerConnection {
   }
 
   #forget(stream: WorkerStream): boolean {
-    const was = this.#streams.delete(stream.id)
+    const was = this.#streams.delete(stream)
     if (this.#closesWhenIdle && this.isIdle) this.#deps.clock.endOfTurn(() => this.isIdle && this.#socket.destroySoon())
     return was
   }
@@ -246,7 +247,7 @@ export class WorkerConnection {
     this.#isScheduled = false
     if (this.#isClosed || this.#socket.destroyed) return
     const parts = this.#writer.take()
-    this.#firstUnwritten = this.#nextStream
+    this.#firstUnwritten = this.#streams.nextNumber()
     if (parts.length > 1) this.#socket.cork()
     for (const part of parts) this.#socket.write(part)
     if (parts.length > 1) this.#socket.uncork()
@@ -256,7 +257,7 @@ export class WorkerConnection {
   #unblock(): void {
     if (!this.#isBlocked) return
     this.#isBlocked = false
-    for (const stream of [...this.#streams.values()]) if (this.#streams.has(stream.id)) stream.events.onWritable()
+    for (const stream of this.#streams.all()) if (this.#streams.get(stream.id) === stream) stream.events.onWritable()
   }
 
   #closed(): void {
@@ -265,6 +266,6 @@ export class WorkerConnection {
   }
 
   #lose(stream: WorkerStream, mayGoElsewhere: boolean): void {
-    if (this.#streams.delete(stream.id)) stream.events.onLost(mayGoElsewhere)
+    if (this.#streams.delete(stream)) stream.events.onLost(mayGoElsewhere)
   }
 }
