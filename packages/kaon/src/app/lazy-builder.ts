@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Log } from '../base/log.ts'
 import type { System } from '../base/system.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import type { Builder } from '../builder/builder.ts'
+import type { Builder } from '../model/builder.ts'
 import type { placesOf } from './data-folder.ts'
 
 export type LazyBuilderDeps = {
