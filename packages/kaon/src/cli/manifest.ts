@@ -110,7 +110,9 @@ function positionIn(document: Document.Parsed, path: readonly (string | number)[
 export function locateErrors(manifest: Manifest, text: string, fields: readonly FieldError[], message: string, hint?: string): KaonError {
   const [first] = fields
   if (first === undefined) return new KaonError('validation_failed', `${manifest.file}: ${message}`, hint === undefined ? {} : { hint })
-  const parts = fields.map((field) => excerptAt(text, manifest.file, manifest.positionOf(field.field), `${field.field}: ${field.message}`))
+  const placed = fields.map((field) => ({ field, at: manifest.positionOf(field.field) }))
+  placed.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+  const parts = placed.map(({ field, at }) => excerptAt(text, manifest.file, at, `${field.field}: ${field.message}`))
   return new KaonError('validation_failed', parts.join('\n'), hint === undefined ? {} : { hint })
 }
 

@@ -23,6 +23,7 @@ export const commandEntries: readonly CommandEntry[] = [
   ),
   row('functions', 'init', 'Write a new function from a template', async () => (await import('./commands/init.ts')).init),
   row('functions', 'dev', 'Deploy, redeploy on save, show the log', async () => (await import('./commands/dev.ts')).dev),
+  row('functions', 'run', 'Run one function here, without the platform', async () => (await import('./commands/run.ts')).run),
   row('functions', 'deploy', 'Build and deploy a function; print its address', async () => (await import('./commands/deploy.ts')).deploy),
   row('functions', 'invoke', 'Call a function', async () => (await import('./commands/invoke.ts')).invoke),
   row('functions', 'logs', "Show a function's log", async () => (await import('./commands/logs.ts')).logs),

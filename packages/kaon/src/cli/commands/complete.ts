@@ -37,6 +37,8 @@ async function candidates(context: CommandContext, words: readonly string[], unf
   const names = commandEntries.filter(({ hidden }) => !hidden).map(({ name }) => name.split(' '))
   if (found === undefined) {
     if (unfinished.startsWith('-')) return optionNames(globalOptions)
+    if (start === -1 && takesValue(globalOptions, words.at(-1)))
+      return values(context, words, optionOf(globalOptions, words.at(-1) as string))
     const group = start === -1 ? undefined : words[start]
     return [
       ...new Set(
