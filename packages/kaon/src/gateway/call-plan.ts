@@ -1,4 +1,5 @@
 import type { RequestHead } from '../base/frames/head.ts'
+import type { Log } from '../base/log.ts'
 import type { Clock } from '../base/system.ts'
 import type { Wanted } from './choose-revision.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -29,4 +30,5 @@ export type CallServices = {
   dispatcher: Dispatcher
   metrics: GatewayMetrics
   limits: GatewayLimits
+  log: Pick<Log, 'error'>
 }

@@ -115,7 +115,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
       this.#exchange.abort()
       return
     }
-    const { status, headers, body, code } = refusalOf(thrown, this.plan.head.requestId)
+    const { status, headers, body, code } = refusalOf(thrown, this.plan.head.requestId, this.#services.log)
     headers.push(...this.plan.addedHeaders)
     this.#services.metrics.refused(code)
     this.#end(status)

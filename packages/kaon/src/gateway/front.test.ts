@@ -96,6 +96,7 @@ test('a head that is too large is refused, endless or not', async () => {
   const refused = await send(`GET / HTTP/1.1\r\n${host}connection: close\r\n${many}\r\n`)
   assert.deepEqual(statuses(refused), [431])
   assert.match(refused, /headers_too_large/)
+  assert.deepEqual(statuses(await send(`GET / HTTP/1.1\r\n${host}connection: close\r\n${'n'.repeat(300)}: 1\r\n\r\n`)), [431])
   let n = 0
   const endless = await exchangeBytes(system.network, rig.port, `GET / HTTP/1.1\r\n${host}`, (socket) => {
     const more = () => {

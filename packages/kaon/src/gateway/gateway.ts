@@ -69,6 +69,7 @@ export async function createGateway(options: GatewayOptions, deps: GatewayDeps):
     dispatcher,
     metrics,
     limits,
+    log,
     network,
     agent,
     draw,
@@ -83,10 +84,14 @@ export async function createGateway(options: GatewayOptions, deps: GatewayDeps):
       renderMetrics: () => metrics.render(),
     }),
   })
-  const front = new HttpFront({ clock, network, files, limits, handle: (exchange) => handler.handle(exchange) })
+  const front = new HttpFront({ clock, network, files, limits, log, handle: (exchange) => handler.handle(exchange) })
 
   const kept = await tableFile.load()
-  if (kept !== undefined) apply(kept)
+  try {
+    if (kept !== undefined) apply(kept)
+  } catch (error) {
+    log.warn('The routing table on disk cannot be used; waiting for the control plane.', { error })
+  }
   port = await front.listen(options.host, options.port)
   await front.listenUnix(options.socket)
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`

@@ -1,4 +1,5 @@
 import { type ErrorCode, KaonError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
 import type { Files, HttpServer, IncomingMessage, Network, ServerResponse, Socket, System } from '../base/system.ts'
 import type { HandleExchange } from './exchange.ts'
 import { HttpExchange, type HttpExchangeOwner } from './http-exchange.ts'
@@ -15,6 +16,7 @@ export type HttpFrontDeps = Pick<System, 'clock'> & {
   files: Pick<Files, 'rm' | 'chmod'>
   limits: GatewayLimits
   handle: HandleExchange
+  log: Log
 }
 
 /** Where HTTP comes in: a TCP port and a unix socket. It knows requests and answers, and nothing of functions. */
@@ -91,7 +93,7 @@ export class HttpFront {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBroken(error, socket as Socket))
     // Not served yet; without a listener node would close without a word.
     server.on('connect', (_request, socket) =>
-      writeRefusal(socket as Socket, new KaonError('method_not_allowed', 'CONNECT is not served here.')),
+      writeRefusal(socket as Socket, new KaonError('method_not_allowed', 'CONNECT is not served here.'), this.#deps.log),
     )
     this.#servers.push(server)
     return server
@@ -136,7 +138,7 @@ export class HttpFront {
       return
     }
     const [code, message] = brokenRequest(error.code ?? '')
-    writeRefusal(socket, new KaonError(code, message))
+    writeRefusal(socket, new KaonError(code, message), this.#deps.log)
     socket.pause()
     this.#deps.clock.after(brokenLingerMs, () => socket.destroy(), { idle: true })
   }
@@ -148,8 +150,8 @@ function brokenRequest(code: string): [ErrorCode, string] {
   return ['invalid_request', 'The request is not HTTP/1.1.']
 }
 
-function writeRefusal(socket: Socket, error: KaonError): void {
-  const { status, headers, body } = refusalOf(error, undefined)
+function writeRefusal(socket: Socket, error: KaonError, log: Log): void {
+  const { status, headers, body } = refusalOf(error, undefined, log)
   headers.push('content-length', String(body.length), 'connection', 'close')
   let head = `HTTP/1.1 ${status} \r\n`
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`

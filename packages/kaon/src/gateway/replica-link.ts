@@ -144,7 +144,11 @@ export class ReplicaLink {
           this.#unready(worker)
           connection.closeWhenIdle()
         },
-        onClosed: () => this.#disconnected(worker, connection),
+        onClosed: (failure) => {
+          if (failure !== undefined)
+            this.#deps.log.error('A connection to a worker was given up.', { socket: worker.socket, error: failure })
+          this.#disconnected(worker, connection)
+        },
       },
     )
     worker.connection = connection

@@ -119,6 +119,7 @@ export class RequestHandler {
   }
 
   #send(destination: CompiledDestination, exchange: Exchange, head: ReceivedHead, plan: CallPlan): void {
+    if (destination.kind === 'broken') throw new KaonError('revision_not_ready', 'The route leads to an address that is none.')
     if (destination.kind === 'url') {
       new UrlCall(plan, destination.url, exchange, this.#deps)
       return
@@ -167,7 +168,7 @@ export class RequestHandler {
   }
 
   #refuse(exchange: Exchange, error: unknown, requestId: string, added: readonly string[], head: ReceivedHead | undefined): void {
-    const { status, headers, body, code } = refusalOf(error, requestId)
+    const { status, headers, body, code } = refusalOf(error, requestId, this.#deps.log)
     this.#deps.metrics.refused(code)
     headers.push(...added)
     const isShort = head !== undefined && !head.isChunked && (head.contentLength ?? 0) <= smallBodyBytes

@@ -31,6 +31,8 @@ export type CompiledFunction = RoutedFunction & {
 export type CompiledDestination =
   | { kind: 'function'; weight: number; namespace: string; name: string; pinnedUid?: string }
   | { kind: 'url'; weight: number; url: URL }
+  /** Keeps its share, and refuses it: one bad address must not stop the rest of the table. */
+  | { kind: 'broken'; weight: number }
 
 export type Match =
   /** A function's own address. `isShared`: it stands on one web origin with others. */
@@ -184,7 +186,8 @@ export class Router {
 const listHint = "List what there is with 'kaon get functions --all-namespaces'."
 
 function compileDestination(to: CompiledRule['to'][number]): CompiledDestination {
-  if (to.kind === 'url') return { kind: 'url', weight: to.weight, url: new URL(to.url) }
+  if (to.kind === 'url')
+    return URL.canParse(to.url) ? { kind: 'url', weight: to.weight, url: new URL(to.url) } : { kind: 'broken', weight: to.weight }
   const { namespace, function: name, weight, revisionUid } = to
   return { kind: 'function', weight, namespace, name, ...(revisionUid === undefined ? {} : { pinnedUid: revisionUid }) }
 }

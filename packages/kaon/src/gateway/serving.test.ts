@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -168,6 +168,21 @@ test('a gateway that starts without the control plane serves what it knew', asyn
   assert.equal((await ask(rig)).text, 'back')
 })
 
+test('a routing table on disk that is broken keeps nothing from starting', async () => {
+  await using rig = await start()
+  const file = rig.socket.replace('gateway.sock', 'gateway/table.json')
+  await rig.serve('hello', { replicas: [await rig.replica('a', says('hi'))] })
+  for (const text of ['{"version":"1","functions":[{', '{"functions":[null],"revisions":[],"routes":[]}', '[]', 'null']) {
+    rig.stopControl()
+    await rig.gateway.close()
+    writeFileSync(file, text)
+    await rig.startGateway()
+    assert.equal((await ask(rig, { host: 'localhost', path: '/readyz' })).status, 503)
+    await rig.startControl()
+    await rig.until('the table to come', async () => (await ask(rig)).text === 'hi')
+  }
+})
+
 test('traffic is split, and tag and revision headers choose', async () => {
   await using rig = await start()
   const [one, two] = [await rig.replica('one', says('one')), await rig.replica('two', says('two'))]
@@ -281,6 +296,8 @@ test('a route leads to a plain URL, both bodies streamed, and says so when nobod
     hosts: ['dead.example'],
     rules: [{ path: '/', match: 'prefix', to: [{ kind: 'url', url: 'http://127.0.0.1:1/', weight: 1 }] }],
   })
+  await rig.route({ hosts: ['bad.example'], rules: [{ path: '/', match: 'prefix', to: [{ kind: 'url', url: 'http://[', weight: 1 }] }] })
+  assert.equal((await ask(rig, { host: 'bad.example' })).status, 503)
   const body = 'u'.repeat(400_000)
   for (const headers of [{}, { 'transfer-encoding': 'chunked' }] as Record<string, string>[]) {
     const answer = await ask(rig, { host: 'url.example', path: '/in/x?y=1', method: 'POST', body, headers })

@@ -114,7 +114,7 @@ export class UrlCall implements ExchangeEvents {
       this.#exchange.abort()
       return
     }
-    const { status, headers, body, code } = refusalOf(error, this.#plan.head.requestId)
+    const { status, headers, body, code } = refusalOf(error, this.#plan.head.requestId, this.#services.log)
     this.#services.metrics.refused(code)
     headers.push(...this.#plan.addedHeaders)
     if (this.#plan.bodyBytes === 0) this.#exchange.answer(status, headers, body)

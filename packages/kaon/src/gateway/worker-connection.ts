@@ -16,8 +16,8 @@ export type WorkerConnectionEvents = {
   onReady(): void
   /** Its numbers are used up: it should get no more calls, and be replaced. */
   onWornOut(): void
-  /** Nothing more comes. Calls that were under way wait for `settleKnown` and `settle`. */
-  onClosed(): void
+  /** Nothing more comes. Calls that were under way wait for `settleKnown` and `settle`. `failure`: what came could not be taken. */
+  onClosed(failure: unknown): void
 }
 
 /** One connection to one worker: many calls at once, all frames of a turn in one write. */
@@ -41,6 +41,7 @@ export class WorkerConnection {
   #saysStarted = false
   #isPinged = false
   #isReady = false
+  #failure: unknown
   /** The number that the worker gave this connection. */
   number = 0
 
@@ -145,7 +146,8 @@ export class WorkerConnection {
     this.#isPinged = false
     try {
       this.#decoder.push(chunk, this.#onFrame)
-    } catch {
+    } catch (error) {
+      this.#failure = error
       this.#socket.destroy()
       return
     }
@@ -262,7 +264,7 @@ export class WorkerConnection {
 
   #closed(): void {
     this.#isClosed = true
-    this.#events.onClosed()
+    this.#events.onClosed(this.#failure)
   }
 
   #lose(stream: WorkerStream, mayGoElsewhere: boolean): void {

@@ -17,7 +17,10 @@ export type RoutedFunction = {
   traffic: { revisionUid: string; percent: number }[]
   /** Tag → revision uid. */
   tags: Record<string, string>
-  /** Why no revision is ready, for the answer; set when traffic is empty. */
+  /**
+   * Why no revision is ready, for the answer; set when traffic is empty. With the code `revision_not_ready` one is on its way and calls wait for it;
+   * with any other (`build_failed`, `start_failed`, …) none will come by itself and calls are refused at once.
+   */
   notReady?: { code: string; message: string }
 }
 
