@@ -3,6 +3,7 @@ import type { KaonError } from '../../../base/errors.ts'
 import type { Call, Incoming, Reply } from './call.ts'
 import type { Counters } from './counters.ts'
 import { problemAnswer } from './failure-answer.ts'
+import type { HttpConnection } from './http-connections.ts'
 import { RequestBody } from './request-body.ts'
 
 const largeBytes = 65_536
@@ -18,22 +19,21 @@ export class HttpExchange implements Incoming, Reply {
   readonly #response: ServerResponse
   readonly #counters: Counters
 
-  readonly #open: Set<HttpExchange>
+  readonly #connection: HttpConnection
   /** Set right after construction; call and exchange know each other. */
   declare call: Call
 
-  /** `options.open` holds the exchanges of the connection that are not answered. */
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    options: { requestId: string; hasBody: boolean; counters: Counters; open: Set<HttpExchange> },
+    options: { requestId: string; hasBody: boolean; counters: Counters; connection: HttpConnection },
   ) {
     this.#request = request
     this.#response = response
     this.requestId = options.requestId
     this.#counters = options.counters
-    this.#open = options.open
-    this.#open.add(this)
+    this.#connection = options.connection
+    this.#connection.add(this)
     this.body = options.hasBody ? new RequestBody(() => this.#request.resume()) : undefined
   }
 
@@ -90,11 +90,8 @@ export class HttpExchange implements Incoming, Reply {
   send(status: number, headers: readonly string[], body: string | Uint8Array | undefined, hasBody: boolean): Promise<void> | undefined {
     const response = this.#response
     const bytes = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
-    const head = headers.length === 2 ? [headers[0] as string, headers[1] as string] : headers.slice()
-    head.push('x-request-id', this.requestId)
-    if (hasBody || bytes > 0) head.push('content-length', String(bytes))
-    if (this.closesAfter) head.push('connection', 'close')
-    this.#open.delete(this)
+    const head = this.#head(headers, hasBody || bytes > 0 ? bytes : undefined)
+    this.#connection.remove(this)
     response.writeHead(status, head)
     if (!hasBody || bytes === 0) {
       response.end()
@@ -103,6 +100,15 @@ export class HttpExchange implements Incoming, Reply {
     this.#counters.bytes(0, bytes)
     response.end(body)
     return bytes < largeBytes ? undefined : this.#finished()
+  }
+
+  #head(headers: readonly string[], bytes: number | undefined): string[] {
+    if (headers.length === 2 && bytes !== undefined && !this.closesAfter)
+      return [headers[0] as string, headers[1] as string, 'x-request-id', this.requestId, 'content-length', String(bytes)]
+    const head = [...headers, 'x-request-id', this.requestId]
+    if (bytes !== undefined) head.push('content-length', String(bytes))
+    if (this.closesAfter) head.push('connection', 'close')
+    return head
   }
 
   open(status: number, headers: readonly string[]): void {
@@ -128,7 +134,7 @@ export class HttpExchange implements Incoming, Reply {
 
   close(): Promise<void> | undefined {
     this.#response.end()
-    this.#open.delete(this)
+    this.#connection.remove(this)
     return this.#finished()
   }
 
@@ -137,7 +143,7 @@ export class HttpExchange implements Incoming, Reply {
   }
 
   released(): void {
-    this.#open.delete(this)
+    this.#connection.remove(this)
   }
 
   #finished(): Promise<void> | undefined {

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { KaonError } from '../../../base/errors.ts'
 import { Call } from './call.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { Counters } from './counters.ts'
 import type { Listener } from './frame-server.ts'
+import { connectionOf, watchConnections } from './http-connections.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { maxBodyBytes } from './request-body.ts'
 
 const maxHeadBytes = 32_768
-const keepAliveMs = 75_000
 const windowBytes = 262_144
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/
 
@@ -19,7 +19,7 @@ export type HttpFrontDeps = { runner: CallRunner; counters: Counters; streamBody
 /** Serves plain HTTP in the worker's own thread: `kaon run`, and a processor on its own. Resolves with the server and the port it got. */
 export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number }): Promise<Listener & { port: number }> {
   const accept = createAccept(deps)
-  const server = createServer({ maxHeaderSize: maxHeadBytes, keepAliveTimeout: keepAliveMs, requestTimeout: 0, noDelay: true }, accept)
+  const server = createServer({ maxHeaderSize: maxHeadBytes, keepAliveTimeout: 0, requestTimeout: 0, noDelay: true }, accept)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (deps.streamBody || !(Number(request.headers['content-length']) > maxBodyBytes)) response.writeContinue()
     accept(request, response)
@@ -32,20 +32,6 @@ export function listenHttp(deps: HttpFrontDeps, at: { host: string; port: number
     })
     const close = () => new Promise<void>((closed) => server.close(() => closed()))
     server.listen(at.port, at.host, () => resolve({ close, port: (server.address() as AddressInfo).port }))
-  })
-}
-
-const openCalls = Symbol('open calls')
-type CountedSocket = Socket & { [openCalls]?: Set<HttpExchange> }
-
-/** The calls of a connection that are not answered: when it ends nobody waits for them. One listener for each connection, none for each call. */
-function watchConnections(server: Server, runner: CallRunner): void {
-  server.on('connection', (socket: CountedSocket) => {
-    const open = new Set<HttpExchange>()
-    socket[openCalls] = open
-    socket.on('close', () => {
-      for (const exchange of open) runner.cancel(exchange.call, 'gone')
-    })
   })
 }
 
@@ -63,9 +49,10 @@ function createAccept({ runner, counters, streamBody }: HttpFrontDeps): (request
       else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') bodyBytes = Number.NaN
     }
     if (requestId === undefined || !requestIdPattern.test(requestId)) requestId = prefix + ++count
-    const open = (request.socket as CountedSocket)[openCalls] as Set<HttpExchange>
-    const exchange = new HttpExchange(request, response, { requestId, hasBody: bodyBytes !== 0, counters, open })
+    const connection = connectionOf(request.socket)
+    const exchange = new HttpExchange(request, response, { requestId, hasBody: bodyBytes !== 0, counters, connection })
     const now = runner.now()
+    connection.usedAt = now
     const call = new Call(exchange, exchange, now, now + runner.timeoutMs)
     exchange.call = call
     const admitted = runner.admit(call)
