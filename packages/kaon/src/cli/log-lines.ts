@@ -12,12 +12,17 @@ export function renderLogRecord(record: LogRecord, style: Style, options: { with
   const origin = [
     ...(stream === 'platform' ? ['platform'] : []),
     ...(options.withRevision ? [revision] : []),
-    ...(requestId === undefined ? [] : [requestId.slice(0, 8)]),
+    ...(requestId === undefined ? [] : [shortId(requestId)]),
   ]
   const text = printable(msg)
     .trimEnd()
     .replaceAll('\n', `\n${' '.repeat(19)}`)
   return `${time} ${label} ${text}${printable(extra.join(''))}${origin.length === 0 ? '' : style.dim(`  (${origin.join(' ')})`)}`
+}
+
+/** The end of it tells calls apart; the whole is in `-o json`. */
+function shortId(id: string): string {
+  return id.length <= 20 ? id : `…${id.slice(-12)}`
 }
 
 function shown(value: unknown): string {

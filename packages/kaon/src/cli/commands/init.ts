@@ -48,7 +48,7 @@ export const init = defineCommand({
     if (name === '') throw new KaonError('usage', `'${basename(folder)}' gives the function no name: use letters or digits.`)
     const written = await write(invocation, template, folder, name)
     const shown = relative(host.workingFolder, folder) || '.'
-    for (const file of written) terminal.error(`  ${terminal.style.green('+')} ${join(shown, file)}`)
+    if (!settings.isQuiet) for (const file of written) terminal.error(`  ${terminal.style.green('+')} ${join(shown, file)}`)
     if (!settings.isQuiet)
       terminal.error(`\nNext:\n  kaon deploy ${shown}\n  kaon invoke ${name}\n  kaon dev ${shown}        redeploys whenever you save`)
     terminal.out(`${shown}\n`)
