@@ -1,6 +1,6 @@
 import { createAdaptorServer } from '@hono/node-server'
-import { KaonError } from '../base/errors.ts'
 import type { HttpServer, Network } from '../base/system.ts'
+import { listen } from './listen.ts'
 
 export type ApiServerOptions = { host: string; port: number; fetch(request: Request): Response | Promise<Response> }
 
@@ -36,24 +36,4 @@ export async function startApiServer(options: ApiServerOptions, network: Pick<Ne
       await closed
     },
   }
-}
-
-/** The port it then listens on. Throws `port_in_use` naming the flag that chooses another. */
-export async function listen(server: HttpServer, { host, port }: { host: string; port: number }, flag: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(asPortError(error, { host, port, flag })))
-    server.listen({ host, port, exclusive: true }, resolve)
-  })
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : port
-}
-
-export function asPortError(error: NodeJS.ErrnoException, { host, port, flag }: { host: string; port: number; flag: string }): Error {
-  const hint = `Choose another with ${flag}, or 0 for any free one.`
-  if (error.code === 'EADDRINUSE') return new KaonError('port_in_use', `Port ${port} on ${host} is in use.`, { hint, cause: error })
-  if (error.code === 'EACCES')
-    return new KaonError('port_in_use', `Port ${port} on ${host} may not be used by this user.`, { hint, cause: error })
-  if (error.code === 'EADDRNOTAVAIL')
-    return new KaonError('usage', `This machine has no address '${host}'.`, { hint: 'Give --host one of its addresses.', cause: error })
-  return error
 }

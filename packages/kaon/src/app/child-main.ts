@@ -8,7 +8,13 @@ import { createPlatformLog } from './platform-log.ts'
 import { createSystem } from './system.ts'
 
 /** First line that the launcher writes to a child. */
-export type ChildStart = { config: PlatformConfig; gatewayUrl: string; version: string }
+export type ChildStart = {
+  config: PlatformConfig
+  gatewayUrl: string
+  version: string
+  /** The file of the store's thread, where it was bundled. */
+  storeThread?: string
+}
 /** First line that a child writes back. */
 export type ChildAnswer = { kind: 'ready'; port: number } | { kind: 'failed'; code: string; message: string; hint?: string }
 

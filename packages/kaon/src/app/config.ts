@@ -221,7 +221,12 @@ export function buildEnvironment(environment: Environment): Record<string, strin
 
 /** What of the environment the platform's own processes get: everything but the token, of which they need the digest only. Node keeps its compiled code for the next start. */
 export function childEnvironment(environment: Environment): Record<string, string> {
-  const cache = environment['XDG_CACHE_HOME'] || join(environment['HOME'] || homedir(), '.cache')
   const passed = Object.entries(environment).filter((pair): pair is [string, string] => pair[0] !== 'KAON_TOKEN' && pair[1] !== undefined)
-  return { NODE_COMPILE_CACHE: join(cache, 'kaon', 'compiled'), ...Object.fromEntries(passed) }
+  return { NODE_COMPILE_CACHE: join(cacheFolderOf(environment), 'compiled'), ...Object.fromEntries(passed) }
+}
+
+/** This user's folder for what can be made again at any time, whatever the data folder. */
+export function cacheFolderOf(environment: Environment): string {
+  const base = environment['XDG_CACHE_HOME']
+  return join(base !== undefined && isAbsolute(base) ? base : join(environment['HOME'] || homedir(), '.cache'), 'kaon')
 }

@@ -28,6 +28,8 @@ import { createPlatformMetrics } from './platform-metrics.ts'
 export type ControlPlaneOptions = {
   config: PlatformConfig
   version: string
+  /** The file of the store's thread, where it was bundled. */
+  storeThread?: URL
   /** What of the environment builds may see. */
   buildEnvironment: Readonly<Record<string, string>>
   /** Where functions are reached, as people write it. */
@@ -40,11 +42,16 @@ export type ControlPlane = { apiPort: number; stop(options: { stopReplicas: bool
 
 /** Everything of the control plane, wired together. */
 export async function startControlPlane(options: ControlPlaneOptions, system: System, log: Log): Promise<ControlPlane> {
-  const { config, gatewayUrl } = options
+  const { config, gatewayUrl, storeThread } = options
   const { clock, random, files, network, processes } = system
   const places = placesOf(config)
   const [store, processor, salt, gatewayToken] = await Promise.all([
-    openSqliteStore({ file: places.store, clock, onLost: options.onStoreLost }),
+    openSqliteStore({
+      file: places.store,
+      clock,
+      onLost: options.onStoreLost,
+      ...(storeThread === undefined ? {} : { thread: storeThread }),
+    }),
     bundleProcessor({ cacheFolder: join(places.cache, 'processor'), files }),
     files.readFile(places.salt),
     files.readFile(places.gatewayToken, 'utf8'),

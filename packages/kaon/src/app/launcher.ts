@@ -1,9 +1,12 @@
+import { join } from 'node:path'
 import type { System } from '../base/system.ts'
 import { isoTime } from '../base/time.ts'
-import { listen } from './api-server.ts'
-import { childEnvironment, type PlatformConfig } from './config.ts'
+import { bundlePlatform } from './bundle-platform.ts'
+import type { ChildStart } from './child-main.ts'
+import { cacheFolderOf, childEnvironment, type PlatformConfig } from './config.ts'
 import { openDataFolder, placesOf, writeWhole } from './data-folder.ts'
 import { KeptChild } from './kept-child.ts'
+import { listen } from './listen.ts'
 import { type PlatformFile, readPlatformFile, writePlatformFile } from './platform-file.ts'
 import { endStragglers } from './stop-platform.ts'
 
@@ -24,70 +27,91 @@ export type LaunchOptions = {
  * Throws `data_locked`, `data_read_only`, `data_full`, `data_newer`, `port_in_use` and what else keeps it from starting.
  */
 export async function launch(options: LaunchOptions, system: System): Promise<void> {
-  const { config, version, signal } = options
-  const { files, processes, random, clock } = system
+  const { config, signal } = options
+  const { files } = system
   const lock = await openDataFolder(config, system)
-  const places = placesOf(config)
+  const { platformFile, gatewayToken } = placesOf(config)
   const children: KeptChild[] = []
   try {
     await endStragglers(config, system)
-    const port = await freePort(config.host, config.port, '--port', system)
-    const gatewayPort = await freePort(config.gatewayHost, config.gatewayPort, '--gateway-port', system)
-    await writeWhole(files, places.gatewayToken, random.bytes(32).toString('hex'))
-    const gatewayUrl = urlOf(config.gatewayHost, gatewayPort)
-    const own: PlatformFile = {
-      pid: processes.pid,
-      startTime: (await processes.startTime(processes.pid)) ?? '',
-      version,
-      startedAt: isoTime(clock.now()),
-      apiUrl: urlOf(config.host, port),
-      gatewayUrl,
-    }
-    let writing = Promise.resolve()
-    const record = () => {
-      const [gateway, controlPlane] = children
-      const content = {
-        ...own,
-        controlPlanePid: controlPlane?.pid,
-        controlPlaneStartTime: controlPlane?.startTime,
-        gatewayPid: gateway?.pid,
-        gatewayStartTime: gateway?.startTime,
-      }
-      writing = writing
-        .then(() => writePlatformFile(files, config, content))
-        .catch((error: unknown) => options.show(`kaon: platform.json could not be written: ${String(error)}`))
-    }
-    const start = { config: { ...config, port, gatewayPort }, gatewayUrl, version }
+    const { plan, start, entries } = await prepare(options, system)
+    const record = createRecorder(options, plan, children, system)
+    const environment = childEnvironment(options.environment)
     for (const name of ['gateway', 'control-plane'] as const)
       children.push(
         new KeptChild(
-          {
-            name,
-            entry: entryOf(name),
-            dataFolder: config.dataFolder,
-            start,
-            environment: childEnvironment(options.environment),
-            show: options.show,
-            onUp: record,
-          },
+          { name, entry: entries[name], dataFolder: config.dataFolder, start, environment, show: options.show, onUp: record },
           system,
         ),
       )
-    record()
+    void record()
     const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
     await Promise.race([Promise.all(children.map((child) => child.ready)), stopped])
-    await writing
+    await record()
     const platform = await readPlatformFile(files, config)
     if (!signal.aborted && platform !== undefined) options.onReady(platform)
     await stopped
   } finally {
     // The gateway first, so that no call finds its replica gone.
     for (const child of children) await child.stop()
-    await Promise.all([places.platformFile, places.gatewayToken].map((path) => files.rm(path, { force: true })))
+    await Promise.all([platformFile, gatewayToken].map((path) => files.rm(path, { force: true })))
     lock.release()
+  }
+}
+
+type Plan = Omit<PlatformFile, 'controlPlanePid' | 'controlPlaneStartTime' | 'gatewayPid' | 'gatewayStartTime'>
+type Entries = Record<'gateway' | 'control-plane', string>
+
+/** Everything that both children are told. */
+async function prepare(
+  { config, version, environment }: LaunchOptions,
+  system: System,
+): Promise<{ plan: Plan; start: ChildStart; entries: Entries }> {
+  const { files, processes, random, clock } = system
+  const port = await freePort(config.host, config.port, '--port', system)
+  const gatewayPort = await freePort(config.gatewayHost, config.gatewayPort, '--gateway-port', system)
+  await writeWhole(files, placesOf(config).gatewayToken, random.bytes(32).toString('hex'))
+  // A cache that cannot be written makes the start slower, no more.
+  const bundle = await bundlePlatform({ cacheFolder: join(cacheFolderOf(environment), 'platform'), files }).catch(() => undefined)
+  const gatewayUrl = urlOf(config.gatewayHost, gatewayPort)
+  const startTime = (await processes.startTime(processes.pid)) ?? ''
+  return {
+    plan: { pid: processes.pid, startTime, version, startedAt: isoTime(clock.now()), apiUrl: urlOf(config.host, port), gatewayUrl },
+    start: {
+      config: { ...config, port, gatewayPort },
+      gatewayUrl,
+      version,
+      ...(bundle === undefined ? {} : { storeThread: bundle.storeThread }),
+    },
+    entries: { gateway: bundle?.gateway ?? entryOf('gateway'), 'control-plane': bundle?.controlPlane ?? entryOf('control-plane') },
+  }
+}
+
+/** Keeps `platform.json` true, one write after the other. */
+function createRecorder(
+  { config, show }: LaunchOptions,
+  plan: Plan,
+  children: readonly KeptChild[],
+  { files }: Pick<System, 'files'>,
+): () => Promise<void> {
+  let writing = Promise.resolve()
+  return () => {
+    writing = writing.then(async () => {
+      const [gateway, controlPlane] = children
+      const processes = {
+        controlPlanePid: controlPlane?.pid,
+        controlPlaneStartTime: controlPlane?.startTime,
+        gatewayPid: gateway?.pid,
+        gatewayStartTime: gateway?.startTime,
+      }
+      await writePlatformFile(files, config, { ...plan, ...processes }).catch((error: unknown) =>
+        show(`kaon: platform.json could not be written: ${String(error)}`),
+      )
+    })
+    return writing
   }
 }
 
