@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { seededRandom } from '../../packages/kaon/src/base/fake-clock.ts'
-import { call } from '../e2e/harness/http.ts'
+import type { Random } from '../../packages/kaon/src/base/system.ts'
 import { TestPlatform } from '../e2e/harness/platform.ts'
 import { until } from '../e2e/harness/wait.ts'
 import { type Kill, Ledger } from './ledger.ts'
@@ -36,29 +36,22 @@ test(`${kills} kills at random moments lose no acknowledged deploy, fail only ca
     deployer(platform, ledger, stop.signal),
   ])
 
-  for (let i = 0; i < kills; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 50 + random.fraction() * 700))
-    const target = (['control plane', 'gateway', 'replica'] as const)[Math.floor(random.fraction() * 3)] as Kill['target']
-    const victim = await until(`a ${target} to kill`, () => find(platform, target, random.fraction()), healMs)
-    ledger.kills.push({
-      at: performance.now(),
-      target,
-      pid: victim.pid,
-      ...(victim.function === undefined ? {} : { function: victim.function }),
-    })
-    try {
-      process.kill(victim.pid, 'SIGKILL')
-    } catch {
-      // It ended on its own just now, as one that drains may.
-    }
+  try {
+    for (let i = 0; i < kills; i++) await killOne(platform, ledger, random)
+    await until(
+      'every function to answer again',
+      async () => (await Promise.all(functions.map((name) => platform.call(name)))).every((answer, i) => answer.text === functions[i]),
+      30_000,
+    )
+  } catch (error) {
+    throw new Error(
+      `${(error as Error).message}\n${ledger.kills.length} kills so far; the platform said:\n${platform.output.slice(-3000)}`,
+      { cause: error },
+    )
+  } finally {
+    stop.abort()
+    await work
   }
-  await until(
-    'every function to answer again',
-    async () => (await Promise.all(functions.map((name) => platform.call(name)))).every((answer, i) => answer.text === functions[i]),
-    30_000,
-  )
-  stop.abort()
-  await work
 
   const causes = ledger.explain(healMs)
   const tally = Object.entries(Object.groupBy(causes, (cause) => cause)).map(([cause, all]) => `${all?.length} × ${cause}`)
@@ -74,14 +67,31 @@ test(`${kills} kills at random moments lose no acknowledged deploy, fail only ca
   )
 })
 
+/** Waits a moment, kills one part with -9, and records it. */
+async function killOne(platform: TestPlatform, ledger: Ledger, random: Random): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50 + random.fraction() * 700))
+  const target = (['control plane', 'gateway', 'replica'] as const)[Math.floor(random.fraction() * 3)] as Kill['target']
+  const victim = await until(`a ${target} to kill`, () => find(platform, target, random.fraction()), healMs)
+  ledger.kills.push({
+    at: performance.now(),
+    target,
+    pid: victim.pid,
+    ...(victim.function === undefined ? {} : { function: victim.function }),
+  })
+  try {
+    process.kill(victim.pid, 'SIGKILL')
+  } catch {
+    // It ended on its own just now, as one that drains may.
+  }
+}
+
 /** Calls one function over and over and records each outcome. */
 async function caller(platform: TestPlatform, ledger: Ledger, name: string, signal: AbortSignal): Promise<void> {
   let agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   while (!signal.aborted) {
     const from = performance.now()
-    const { port } = new URL(platform.file.gatewayUrl)
     try {
-      const answer = await call(`http://${name}.default.localhost:${port}/`, { agent, timeoutMs: 40_000 })
+      const answer = await platform.call(name, '/', { agent, timeoutMs: 40_000 })
       const right = answer.status === 200 && answer.text === name
       ledger.calls.push({
         function: name,
@@ -176,7 +186,8 @@ function replicas(platform: TestPlatform): { pid: number; function?: string }[] 
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => {
       try {
-        return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number; function?: string }]
+        const { pid, assigned } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number; assigned?: { function: string } }
+        return [assigned === undefined ? { pid } : { pid, function: assigned.function }]
       } catch {
         return []
       }

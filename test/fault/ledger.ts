@@ -12,11 +12,15 @@ export class Ledger {
   /** Values whose writing was not answered: they may be there or not. */
   readonly unknown: { object: string; value: number }[] = []
 
-  /** What may have made a call fail: a kill of what it needed, while it was under way or shortly before (the time to heal). */
+  /**
+   * The kill that explains a failed call: of the gateway for a connection that was refused or broke, of a replica of its function for an answer that
+   * says so; while the call was under way, or so shortly before that the part may not have been back (`healMs`). The latest that fits.
+   */
   causeOf(call: Call, healMs: number): Kill | undefined {
-    return this.kills.find((kill) => {
+    return this.kills.findLast((kill) => {
       if (kill.at > call.to || kill.at + healMs < call.from) return false
-      return kill.target === 'gateway' || (kill.target === 'replica' && kill.function === call.function)
+      const isAnswer = /^\d{3} /.test(call.detail)
+      return isAnswer ? kill.target === 'replica' && kill.function === call.function : kill.target === 'gateway'
     })
   }
 
