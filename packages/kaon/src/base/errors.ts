@@ -72,6 +72,8 @@ export type KaonErrorOptions = {
   fields?: FieldError[]
   cause?: unknown
   retryAfterSeconds?: number
+  /** Of the answer, where the code's own would blame the wrong one: who calls a function whose build failed did nothing wrong. */
+  status?: number
   /** Kind and name of the resource it is about. */
   about?: { kind: string; name: string }
 }
@@ -84,6 +86,7 @@ export class KaonError extends Error {
   readonly fields: FieldError[] | undefined
   readonly retryAfterSeconds: number | undefined
   readonly about: { kind: string; name: string } | undefined
+  readonly status: number
 
   constructor(code: ErrorCode, message: string, options: KaonErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -92,10 +95,7 @@ export class KaonError extends Error {
     this.fields = options.fields
     this.retryAfterSeconds = options.retryAfterSeconds
     this.about = options.about
-  }
-
-  get status(): number {
-    return errorTable[this.code].status
+    this.status = options.status ?? errorTable[code].status
   }
 }
 

@@ -21,7 +21,7 @@ export function toProblem(thrown: unknown, instance?: string): Problem {
   return {
     type: `https://kaon.dev/errors/${error.code}`,
     title: row.title,
-    status: row.status,
+    status: error.status,
     detail: error.message,
     code: error.code,
     ...(error.hint === undefined ? {} : { hint: error.hint }),

@@ -72,14 +72,59 @@ test('the version differs when and only when the content does', () => {
   assert.notEqual(routingTable(inputs({ ...base, replicas: [replica(2, 'a')] })).version, version)
 })
 
-test('a function without a ready revision says why, without the words of its log', () => {
-  const broken = revision(1, false)
-  broken.status = {
-    conditions: [{ type: 'Ready', status: 'False', reason: 'BuildFailed', message: 'secret words', lastTransitionTime: '' }],
+const withConditions = (number: number, conditions: Record<string, readonly [status: 'True' | 'False' | 'Unknown', reason: string]>) => {
+  const of = revision(number, false)
+  const secret = 'line 7: const token = "12345678"'
+  of.status = {
+    conditions: Object.entries(conditions).map(([type, [status, reason]]) => ({
+      type,
+      status,
+      reason,
+      message: secret,
+      lastTransitionTime: '',
+    })),
   }
-  const [routed] = routingTable(inputs({ functions: [fn()], revisions: [broken] })).functions
+  return of
+}
+const notReadyOf = (...revisions: Stored<RevisionResource>[]) => {
+  const [routed] = routingTable(inputs({ functions: [fn()], revisions })).functions
   assert.deepEqual(routed?.traffic, [])
-  assert.deepEqual(routed?.notReady, { code: 'revision_not_ready', message: "Revision 'hello-00001' is not ready (BuildFailed)." })
+  return routed.notReady
+}
+const failedBuild = withConditions(1, {
+  Built: ['False', 'BuildFailed'],
+  Started: ['Unknown', 'NotBuilt'],
+  Ready: ['False', 'BuildFailed'],
+})
+
+test('a function whose newest revision failed says the kind of failure, and not a word of its source or log', () => {
+  assert.deepEqual(notReadyOf(failedBuild), { code: 'build_failed', message: "The build failed; see 'kaon describe function hello'." })
+  for (const [reason, code] of [
+    ['HandlerInvalid', 'handler_invalid'],
+    ['StartFailed', 'start_failed'],
+    ['MissingReference', 'start_failed'],
+    ['Internal', 'start_failed'],
+  ] as const) {
+    const failed = withConditions(2, { Built: ['True', 'Built'], Started: ['False', reason], Ready: ['False', reason] })
+    assert.equal(notReadyOf(failedBuild, failed)?.code, code)
+  }
+})
+
+test('calls wait for a revision that is being made, whatever became of others', () => {
+  const building = { Built: ['Unknown', 'Building'], Started: ['Unknown', 'NotBuilt'], Ready: ['Unknown', 'Building'] } as const
+  const starting = { Built: ['True', 'Built'], Started: ['Unknown', 'Starting'], Ready: ['Unknown', 'Starting'] } as const
+  const superseded = { Built: ['Unknown', 'Superseded'], Ready: ['Unknown', 'Superseded'] } as const
+  const code = 'revision_not_ready'
+  assert.equal(notReadyOf()?.code, code)
+  assert.deepEqual(notReadyOf(failedBuild, withConditions(2, building)), {
+    code,
+    message: "Revision 'hello-00002' is being built or started.",
+  })
+  assert.equal(notReadyOf(failedBuild, withConditions(2, starting))?.code, code)
+  assert.equal(notReadyOf(failedBuild, withConditions(2, {}))?.code, code)
+  const newestFailed = withConditions(3, { Built: ['False', 'HandlerMissing'], Ready: ['False', 'HandlerMissing'] })
+  assert.equal(notReadyOf(withConditions(1, starting), newestFailed)?.code, code)
+  assert.equal(notReadyOf(withConditions(1, superseded), newestFailed)?.code, 'handler_missing')
 })
 
 test('only started revisions get traffic and the percentages add up to 100, whatever is asked for', () => {

@@ -7,6 +7,7 @@ import type { RouteResource } from '../model/route.ts'
 import type { RoutedFunction, RoutedRevision, RoutedRoute, RoutedRule, RoutingTable } from '../model/routing-table.ts'
 import type { ObservedReplica } from '../platforms/platform.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { notReady } from './routing-failure.ts'
 import { type RevisionFact, resolveTraffic, type Traffic } from './traffic.ts'
 
 export type RoutingInputs = {
@@ -79,8 +80,8 @@ function routedFunction(
 ): RoutedFunction {
   const { namespace = '', name, uid } = fn.metadata
   const routed = routedTraffic(shares)
-  const notReady = routed.traffic.length > 0 ? {} : { notReady: { code: 'revision_not_ready', message: notReadyMessage(revisions) } }
-  return { namespace, name, uid, ...routed, ...notReady }
+  const why = routed.traffic.length > 0 ? {} : { notReady: notReady(fn, revisions) }
+  return { namespace, name, uid, ...routed, ...why }
 }
 
 /** Shares as the gateway gets them: one for each revision, and the addresses by tag. */
@@ -91,17 +92,6 @@ export function routedTraffic(shares: Traffic['shares']): Pick<RoutedFunction, '
     traffic: [...percents].map(([revisionUid, percent]) => ({ revisionUid, percent })),
     tags: Object.fromEntries(shares.flatMap(({ tag, uid }) => (tag === undefined ? [] : [[tag, uid]]))),
   }
-}
-
-function notReadyMessage(revisions: readonly Stored<RevisionResource>[]): string {
-  const newest = revisions.reduce<Stored<RevisionResource> | undefined>(
-    (a, b) => (a === undefined || revisionNumber(b.metadata.name) > revisionNumber(a.metadata.name) ? b : a),
-    undefined,
-  )
-  if (newest === undefined) return 'The function has no revision yet.'
-  const reason = findCondition(newest.status?.conditions, 'Ready')?.reason
-  // Why it failed stands in the status, for those who may read it; callers get the kind of failure only.
-  return `Revision '${newest.metadata.name}' is not ready${reason === undefined ? '' : ` (${reason})`}.`
 }
 
 function routedRevision(revision: Stored<RevisionResource>, replicas: readonly ObservedReplica[]): RoutedRevision {

@@ -49,10 +49,11 @@ function preferredRevision(fn: CompiledFunction, { preferredTag, preferredRevisi
 }
 
 /** `revision_not_ready` is a function on its way; any other code is why it will not come by itself. */
-function notReady(fn: CompiledFunction): Choice {
-  if (fn.notReady === undefined || fn.notReady.code === 'revision_not_ready') return { kind: 'wait' }
-  const title = fn.notReady.code in errorTable ? errorTable[fn.notReady.code as ErrorCode].title : fn.notReady.code
-  return refuse('revision_not_ready', `The function '${fn.name}' is not ready: ${title}. ${fn.notReady.message}`)
+function notReady({ name, notReady: why }: CompiledFunction): Choice {
+  if (why === undefined || why.code === 'revision_not_ready') return { kind: 'wait' }
+  // A newer control plane may name a code that this gateway does not know.
+  const code = Object.hasOwn(errorTable, why.code) ? (why.code as ErrorCode) : 'revision_not_ready'
+  return { kind: 'refuse', error: new KaonError(code, `The function '${name}' is not ready: ${why.message}`, { status: 503 }) }
 }
 
 function refuse(code: ErrorCode, message: string): Choice {

@@ -11,8 +11,9 @@ export function refusalOf(thrown: unknown, requestId: string | undefined, log: P
   if (error.code === 'internal') log.error('A request failed for a reason of our own.', { requestId, error: error.cause ?? error })
   const headers = ['content-type', problemContentType, 'cache-control', 'no-store']
   if (requestId !== undefined) headers.push('x-request-id', requestId)
-  const { status } = errorTable[error.code]
-  if (status === 503 || error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds ?? 1))
+  const { status } = error
+  if ((status === 503 && errorTable[error.code].retryable) || error.retryAfterSeconds !== undefined)
+    headers.push('retry-after', String(error.retryAfterSeconds ?? 1))
   if (status === 401) headers.push('www-authenticate', 'ApiKey')
   return { status, headers, body: Buffer.from(JSON.stringify(toProblem(error, requestId))), code: error.code }
 }

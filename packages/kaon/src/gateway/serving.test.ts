@@ -48,14 +48,15 @@ test('a call waits for the first revision, unless it is known that it will not c
   await rig.until('it to wait', async () => !(await Promise.race([call.then(() => true), system.clock.sleep(20).then(() => false)])))
   await rig.serve('hello', { replicas: [await rig.replica('a', says('built'))] })
   assert.equal((await call).text, 'built')
-  await rig.serve(
-    'hello',
-    { replicas: [] },
-    { traffic: [], notReady: { code: 'build_failed', message: "Revision 'hello-00001' is not ready (BuildFailed)." } },
-  )
-  const refused = await ask(rig)
-  assert.deepEqual([refused.status, codeOf(refused)], [503, 'revision_not_ready'])
-  assert.match(refused.text, /The build failed/)
+  const failed = async (code: string) => {
+    await rig.serve('hello', { replicas: [] }, { traffic: [], notReady: { code, message: 'The kind of failure.' } })
+    const refused = await ask(rig)
+    assert.match(refused.text, /The function 'hello' is not ready: The kind of failure\./)
+    return [refused.status, codeOf(refused), refused.headers['retry-after']]
+  }
+  assert.deepEqual(await failed('build_failed'), [503, 'build_failed', undefined])
+  assert.deepEqual(await failed('start_failed'), [503, 'start_failed', '1'])
+  assert.deepEqual(await failed('a_code_of_later'), [503, 'revision_not_ready', '1'])
 })
 
 test('without a replica a call is refused at its deadline, with the reason', async () => {
