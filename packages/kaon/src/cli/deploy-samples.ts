@@ -28,10 +28,14 @@ export async function deploySamples(context: CommandContext): Promise<void> {
   const deployOne = async (name: string) => {
     try {
       const plan = await planPath(system, where, name, { spec: {}, environment: [] })
-      const { function: deployed } = await deployFunction({ api, clock: system.clock, progress: { ...progress, step: () => {} } }, plan, {
-        timeoutMs: 120_000,
-        signal,
-      })
+      const { function: deployed } = await deployFunction(
+        { api, files: system.files, clock: system.clock, progress: { ...progress, step: () => {} } },
+        plan,
+        {
+          timeoutMs: 120_000,
+          signal,
+        },
+      )
       progress.note(`${terminal.style.green('✓')} ${name.padEnd(16)} ${deployed.status?.url}`)
     } catch (error) {
       if (!signal.aborted) reportError(error, terminal, { asJson: false, isDebug: false })

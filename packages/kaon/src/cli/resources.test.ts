@@ -127,6 +127,20 @@ test("a folder's kaon.yaml is followed, and what it no longer says is taken back
   assert.match(wrong.error, /kaon\.yaml:6:3: spec\.concurency: .*concurrency/)
 })
 
+test("secrets and config maps in a function's file are applied with it, and a folder's only code is its handler", async (t) => {
+  const { kaon, write, send, work } = await start(t)
+  mkdirSync(`${work}/greeter`)
+  write('greeter/greeting.ts', 'export default () => 1')
+  const companion = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: words }\ndata: { a: hello }\n'
+  write('greeter/kaon.yaml', `${companion}---\napiVersion: kaon.dev/v1\nkind: Function\n`)
+  const result = await kaon(['deploy', 'greeter', '--no-wait'])
+  assert.equal(result.code, 0, result.error)
+  assert.match(result.error, /configmap\/words created/)
+  assert.equal((await send('GET', `${functionsPath}/greeter`)).body.spec.handler, 'greeting.ts')
+  write('greeter/kaon.yaml', companion)
+  assert.match((await kaon(['deploy', 'greeter'])).error, /holds no function.*\n.*kaon apply -f/)
+})
+
 test('nothing to deploy is told before anything is sent', async (t) => {
   const { kaon, write, send, work } = await start(t)
   mkdirSync(`${work}/empty`)

@@ -50,7 +50,7 @@ export const deploy = defineCommand({
       throw new KaonError('usage', `--name '${flags.name}' cannot name ${plans.length} functions.`)
     for (const plan of plans) {
       const timeoutMs = options.wait ? options['timeout-wait'] : undefined
-      const result = await deployFunction({ api, clock: system.clock, progress }, plan, { timeoutMs, signal })
+      const result = await deployFunction({ api, files: system.files, clock: system.clock, progress }, plan, { timeoutMs, signal })
       const { latestReadyRevision, url } = result.function.status ?? {}
       const tookMs = Math.round(system.clock.monotonic() - startedAt)
       if (!options.wait) progress.done(`${plan.name} is ${result.outcome}; it is not waited for`)

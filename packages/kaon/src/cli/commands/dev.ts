@@ -72,10 +72,14 @@ async function deployOnce(context: CommandContext, plan: () => Promise<DeployPla
   const startedAt = system.clock.monotonic()
   using progress = createProgress({ terminal, clock: system.clock, settings })
   try {
-    const { function: deployed, outcome } = await deployFunction({ api, clock: system.clock, progress }, await plan(), {
-      timeoutMs: 300_000,
-      signal,
-    })
+    const { function: deployed, outcome } = await deployFunction(
+      { api, files: system.files, clock: system.clock, progress },
+      await plan(),
+      {
+        timeoutMs: 300_000,
+        signal,
+      },
+    )
     const { url, latestReadyRevision } = deployed.status ?? {}
     progress.done(
       `${latestReadyRevision} ${outcome === 'unchanged' ? 'is unchanged' : `serves after ${Math.round(system.clock.monotonic() - startedAt)} ms`}: ${url}`,

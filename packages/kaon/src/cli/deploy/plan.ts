@@ -3,6 +3,7 @@ import { KaonError } from '../../base/errors.ts'
 import type { System } from '../../base/system.ts'
 import type { FunctionResource } from '../../model/function.ts'
 import type { Manifest } from '../manifest.ts'
+import type { ManifestInFile } from '../manifest-files.ts'
 import { type Archive, packFile, packFolder } from '../source/archive.ts'
 import { handlerMissing, inferFunction, toName } from '../source/infer.ts'
 
@@ -21,6 +22,8 @@ export type DeployPlan = {
   archive: Archive | undefined
   /** The resource of a file, which says all there is; without one only `spec` is changed. */
   written: { manifest: Manifest; text: string } | undefined
+  /** Other resources of the file, to be applied first. */
+  companions?: ManifestInFile[]
   /** Files and folders whose change makes another deploy. */
   watched: string[]
 }
@@ -51,7 +54,7 @@ export async function planPath({ files }: Deps, where: Where, path: string, flag
   return { name, namespace: where.namespace, spec, environment: flags.environment, archive, written: undefined, watched: [source.path] }
 }
 
-/** The plans for every Function of a file. Throws `config_invalid` for broken YAML and for other kinds. */
+/** The plans for every Function of a file; what else it holds goes with the first. Throws `config_invalid` for broken YAML and a file without functions. */
 export async function planFile({ files }: Deps, where: Where, file: string, flags: DeployFlags): Promise<DeployPlan[]> {
   const { parseManifests } = await import('../manifest.ts')
   const path = resolve(where.workingFolder, file)
@@ -59,12 +62,16 @@ export async function planFile({ files }: Deps, where: Where, file: string, flag
     throw new KaonError('source_missing', `Cannot read '${file}': ${cause.code}.`, { cause })
   })
   const manifests = parseManifests(text, file.startsWith('/') ? path : file, { defaultName: toName(basename(dirname(path))) })
-  const other = manifests.find(({ resource }) => resource.kind !== 'Function')
-  if (other !== undefined)
-    throw new KaonError('config_invalid', `'${file}' holds a ${other.resource.kind}; 'kaon deploy' takes functions.`, {
-      hint: `Use 'kaon apply -f ${file}'.`,
-    })
-  return Promise.all(manifests.map((manifest) => planManifest({ files }, where, { manifest, text, folder: dirname(path), path }, flags)))
+  const folder = dirname(path)
+  const isFunction = ({ resource }: Manifest) => resource.kind === 'Function'
+  const plans = await Promise.all(
+    manifests.filter(isFunction).map((manifest) => planManifest({ files }, where, { manifest, text, folder, path }, flags)),
+  )
+  const [first] = plans
+  if (first === undefined) throw new KaonError('config_invalid', `'${file}' holds no function.`, { hint: `Use 'kaon apply -f ${file}'.` })
+  // Secrets and config maps beside the functions must be there before those start.
+  first.companions = manifests.filter((manifest) => !isFunction(manifest)).map((manifest) => ({ manifest, text, folder }))
+  return plans
 }
 
 type Written = { manifest: Manifest; text: string; folder: string; path: string }

@@ -1,13 +1,13 @@
 import { isKaonError, type KaonError } from '../../base/errors.ts'
 import type { FunctionResource } from '../../model/function.ts'
 import type { Resource } from '../../model/metadata.ts'
-import { type ApiClient, readText } from '../api-client.ts'
-import { errorOfAnswer } from '../api-errors.ts'
+import type { ApiClient } from '../api-client.ts'
 import { find, functions, pathOf } from '../resource-api.ts'
 import type { Archive } from '../source/archive.ts'
 import { applyResource } from './apply-resource.ts'
 import type { DeployPlan, EnvironmentEntry, Spec } from './plan.ts'
 import { threeWayPatch } from './three-way-patch.ts'
+import { uploadSource } from './upload-source.ts'
 
 export type PutResult = { outcome: 'created' | 'configured' | 'unchanged'; object: FunctionResource }
 
@@ -28,17 +28,6 @@ export async function putFunction(api: ApiClient, plan: DeployPlan): Promise<Put
 async function uploadWhenNew(api: ApiClient, path: string, archive: Archive, look: Promise<FunctionResource | undefined>): Promise<string> {
   if (archive.body.length > smallBytes && (await look)?.spec.source.upload === archive.digest) return archive.digest
   return uploadSource(api, path, archive)
-}
-
-/** Puts an archive to a function's `source`; gives its digest. The function need not exist yet. */
-export async function uploadSource(api: ApiClient, functionPath: string, archive: Archive): Promise<string> {
-  const answer = await api.request('PUT', `${functionPath}/source`, {
-    body: archive.body,
-    headers: { 'content-type': 'application/x-tar' },
-  })
-  const text = await readText(answer.body)
-  if (answer.status >= 400) throw errorOfAnswer(answer.status, answer.headers['content-type'], text)
-  return (JSON.parse(text) as { digest: string }).digest
 }
 
 async function changeSpec(api: ApiClient, plan: DeployPlan, spec: Spec, firstLive: FunctionResource | undefined): Promise<PutResult> {

@@ -22,7 +22,7 @@ export const manifestNames = ['kaon.yaml', 'kaon.yml', 'kaon.json']
 
 /** Throws `source_missing` when there is nothing at `path`, and `not_available` for a language that has no runtime yet. */
 export async function inferFunction(
-  files: Pick<System['files'], 'stat' | 'existsSync'>,
+  files: Pick<System['files'], 'stat' | 'existsSync' | 'readdir'>,
   workingFolder: string,
   given: string,
 ): Promise<Inferred> {
@@ -33,7 +33,7 @@ export async function inferFunction(
       hint: "Name a handler's file or a function's folder, or make one with 'kaon init'.",
     })
   if (stat.isDirectory()) {
-    const handler = findHandler(files, path)
+    const handler = await findHandler(files, path)
     const manifest = manifestNames.find((name) => files.existsSync(`${path}/${name}`))
     return {
       name: toName(basename(path)),
@@ -56,10 +56,15 @@ export async function inferFunction(
   return { name, runtime: 'node', handler: file, source: { kind: 'file', path }, manifestPath: undefined }
 }
 
-function findHandler(files: Pick<System['files'], 'existsSync'>, folder: string): string | undefined {
-  return handlerNames
-    .flatMap((name) => nodeExtensions.map((extension) => `${name}${extension}`))
-    .find((file) => files.existsSync(`${folder}/${file}`))
+/** A file of a usual name, or named as the folder is, or the only one with code. */
+async function findHandler(files: Pick<System['files'], 'existsSync' | 'readdir'>, folder: string): Promise<string | undefined> {
+  const usual = [...handlerNames, basename(folder)].flatMap((name) => nodeExtensions.map((extension) => `${name}${extension}`))
+  const found = usual.find((file) => files.existsSync(`${folder}/${file}`))
+  if (found !== undefined) return found
+  const code = (await files.readdir(folder)).filter(
+    (file) => nodeExtensions.includes(extname(file)) && !/\.(d|test|spec|config)\.\w+$/.test(file),
+  )
+  return code.length === 1 ? code[0] : undefined
 }
 
 /** The error for a folder without a handler of a usual name. */
