@@ -16,8 +16,8 @@ export type KeptChildOptions = {
   onUp(): void
 }
 
-/** Alive for so long, a child has earned to be started again at once. */
-const provenMs = 10_000
+/** A child that served for so long did not die of its own start: it is started again at once. */
+const provenMs = 1_000
 const longestPauseMs = 5_000
 
 /** A process of the platform that is started again whenever it ends, until it is stopped. */
@@ -29,6 +29,7 @@ export class KeptChild {
   #child: ChildProcess | undefined
   #startTime: string | undefined
   #failures = 0
+  #readyAt: number | undefined
   #timer: Timer | undefined
   #isStopping = false
 
@@ -62,8 +63,8 @@ export class KeptChild {
 
   #spawn(): void {
     const { entry, dataFolder, environment, start, name } = this.#options
-    const { clock, processes } = this.#system
-    const startedAt = clock.monotonic()
+    const { processes } = this.#system
+    this.#readyAt = undefined
     const child = processes.spawn(processes.nodePath, [entry, '--data', dataFolder], {
       env: environment,
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -75,7 +76,7 @@ export class KeptChild {
     stdin.write(`${JSON.stringify(start)}\n`)
     createInterface({ input: stdout }).on('line', (line) => void this.#take(JSON.parse(line) as ChildAnswer))
     child.on('error', (cause) => this.#firstReady.reject(new KaonError('internal', `The ${name} could not be started.`, { cause })))
-    child.on('close', (code, signal) => this.#closed(signal ?? `code ${code}`, clock.monotonic() - startedAt))
+    child.on('close', (code, signal) => this.#closed(signal ?? `code ${code}`))
   }
 
   async #take(answer: ChildAnswer): Promise<void> {
@@ -84,12 +85,13 @@ export class KeptChild {
       this.#firstReady.reject(new KaonError(code, answer.message, answer.hint === undefined ? {} : { hint: answer.hint }))
       return
     }
+    this.#readyAt = this.#system.clock.monotonic()
     this.#startTime = await this.#system.processes.startTime(this.pid ?? 0)
     this.#options.onUp()
     this.#firstReady.resolve()
   }
 
-  #closed(how: string, livedMs: number): void {
+  #closed(how: string): void {
     const { name, show } = this.#options
     this.#child = undefined
     this.#firstReady.reject(
@@ -99,7 +101,8 @@ export class KeptChild {
       this.#ended.resolve()
       return
     }
-    this.#failures = livedMs > provenMs ? 0 : this.#failures + 1
+    const servedMs = this.#readyAt === undefined ? 0 : this.#system.clock.monotonic() - this.#readyAt
+    this.#failures = servedMs >= provenMs ? 0 : this.#failures + 1
     const pauseMs = this.#failures <= 1 ? 0 : Math.min(longestPauseMs, 100 * 2 ** (this.#failures - 2))
     show(`kaon: the ${name} ended (${how}); starting it again${pauseMs === 0 ? '' : ` in ${pauseMs} ms`}.`)
     this.#timer = this.#system.clock.after(pauseMs, () => this.#spawn())
