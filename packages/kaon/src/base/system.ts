@@ -83,7 +83,6 @@ export interface Processes {
 export type System = { clock: Clock; random: Random; files: Files; network: Network; processes: Processes }
 
 export type { ChildProcess, SpawnOptions } from 'node:child_process'
-export type { FSWatcher, Stats } from 'node:fs'
 export type { FileHandle } from 'node:fs/promises'
 export type { Agent, ClientRequest, IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 export type { Server, Socket } from 'node:net'

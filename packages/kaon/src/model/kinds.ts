@@ -1,6 +1,5 @@
 import { ConfigMapSchema, EventSchema, NamespaceSchema, SecretSchema } from './core.ts'
 import { FunctionSchema } from './function.ts'
-import type { Resource } from './metadata.ts'
 import { RevisionSchema } from './revision.ts'
 import { RouteSchema } from './route.ts'
 import { namePattern, type TSchema } from './schema.ts'
@@ -175,10 +174,4 @@ export function findKind(word: string): Kind | undefined {
     (k) =>
       k.plural === lower || k.singular === lower || (k.shortNames as readonly string[]).includes(lower) || k.kind.toLowerCase() === lower,
   )
-}
-
-/** `fn/hello` style name of an object, for messages. */
-export function describeObject(object: Pick<Resource, 'kind' | 'metadata'>): string {
-  const { namespace, name } = object.metadata
-  return `${object.kind} '${namespace === undefined ? '' : `${namespace}/`}${name ?? ''}'`
 }

@@ -79,7 +79,5 @@ export const patternWords: Readonly<Record<string, string>> = {
   [triggerNamePattern]: 'lower-case letters, digits and dashes, at most 63',
 }
 
-export const nameMaxLength = 50
-
 export type { Static, TSchema }
 export { Type }
