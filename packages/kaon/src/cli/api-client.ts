@@ -26,8 +26,8 @@ export type ApiClient = {
   ): Promise<T>
   /** The body as it comes, after the same check of the status. */
   stream(path: string, signal?: AbortSignal): Promise<IncomingMessage>
-  /** The body line by line. Ends when the server ends it; throws `server_unreachable` when it breaks. */
-  lines(path: string, signal?: AbortSignal): AsyncGenerator<string>
+  /** The body line by line; `onOpen` is called when it begins. Ends when the server ends it; throws `server_unreachable` when it breaks. */
+  lines(path: string, signal?: AbortSignal, onOpen?: () => void): AsyncGenerator<string>
   close(): void
 }
 
@@ -106,8 +106,9 @@ export function createApiClient(system: Pick<System, 'network' | 'clock'>, optio
       return parseAnswer<T>(await readText(answer.body), options.server)
     },
     stream: async (path, signal) => (await checked('GET', path, signal === undefined ? {} : { signal })).body,
-    async *lines(path, signal) {
+    async *lines(path, signal, onOpen) {
       const { body } = await checked('GET', path, signal === undefined ? {} : { signal })
+      onOpen?.()
       yield* splitLines(body, options.server, signal)
     },
     close: () => agent.destroy(),

@@ -14,10 +14,13 @@ test('a broken connection is made again, and no line is lost or shown twice', as
   const server = createServer((request, response) => {
     asked.push(new URL(request.url ?? '', 'http://x').searchParams)
     if (asked.length === 1) {
+      // Nothing was said yet when the connection breaks.
+      response.write('\n', () => response.destroy())
+    } else if (asked.length === 2) {
       response.write(line(1, 'one') + line(2, 'two') + line(2, 'two again'))
       // Breaks off in the middle of a line.
       response.write('{"ts":"2026', () => response.destroy())
-    } else if (asked.length === 2) response.socket?.destroy()
+    } else if (asked.length === 3) response.socket?.destroy()
     else response.write(line(2, 'two') + line(2, 'two again') + line(2, 'late') + line(3, 'three'))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -39,6 +42,6 @@ test('a broken connection is made again, and no line is lost or shown twice', as
   }
   assert.deepEqual(seen, ['one', 'two', 'two again', 'late', 'three'])
   assert.equal(asked[0]?.get('tail'), '200')
-  assert.equal(asked[2]?.get('since'), '2026-01-01T00:00:02.000Z')
-  assert.equal(asked[2]?.get('tail'), null)
+  assert.equal(asked[3]?.get('since'), '2026-01-01T00:00:02.000Z')
+  assert.equal(asked[3]?.get('tail'), null)
 })

@@ -16,11 +16,15 @@ export async function* followLogs(
   /** Lines of the last moment seen: the next connection starts at that moment and sends them again. */
   let lastMoment = new Set<string>()
   let failures = 0
+  let wasOpen = false
+  const onOpen = () => {
+    wasOpen = true
+  }
   while (!signal.aborted) {
     try {
       const search = new URLSearchParams({ ...query, follow: '1', ...(since === undefined ? {} : { since }) })
       if (since !== undefined) search.delete('tail')
-      for await (const line of deps.api.lines(`${path}?${search}`, signal)) {
+      for await (const line of deps.api.lines(`${path}?${search}`, signal, onOpen)) {
         failures = 0
         const record = JSON.parse(line) as LogRecord
         if (since !== undefined && (record.ts < since || lastMoment.has(line))) continue
@@ -33,7 +37,7 @@ export async function* followLogs(
       const { code } = error as { code?: string }
       if (signal.aborted) return
       // The first connection must work; later ones are worth waiting for.
-      if (code !== 'server_unreachable' || (since === undefined && failures === 0)) throw error
+      if (code !== 'server_unreachable' || !wasOpen) throw error
       if (failures === 0) deps.onBreak?.(error as Error)
     }
     failures += 1
