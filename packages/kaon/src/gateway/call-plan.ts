@@ -15,6 +15,8 @@ export type CallPlan = {
   receivedAt: number
   /** Of the rule, instead of the function's own. */
   timeoutMs: number | undefined
+  /** What the function that calls has left of its own time: never more than this. */
+  callerTimeoutMs: number | undefined
   /** 0 when there is no body, undefined when its length is not announced. */
   bodyBytes: number | undefined
   /** Headers of every answer to it, refusals included. */
@@ -22,6 +24,13 @@ export type CallPlan = {
   /** Headers that the function may not give. */
   refusedHeaderNames: ReadonlySet<string> | undefined
   wantsTiming: boolean
+}
+
+/** When a call must be answered, on the monotonic clock; 0 is never. `ownMs` is the function's own timeout, 0 for none. */
+export function dueAtOf({ receivedAt, timeoutMs, callerTimeoutMs }: CallPlan, ownMs: number): number {
+  const given = timeoutMs ?? ownMs
+  const ms = callerTimeoutMs === undefined ? given : given === 0 ? callerTimeoutMs : Math.min(given, callerTimeoutMs)
+  return ms === 0 ? 0 : receivedAt + ms
 }
 
 export type CallServices = {

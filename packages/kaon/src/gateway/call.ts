@@ -2,7 +2,7 @@ import { CancelReason, RefusedReason } from '../base/frames/frame.ts'
 import { Answer, type AnswerOwner } from './answer.ts'
 import { BodyWatch } from './body-watch.ts'
 import { bodyLate, bodyTooLarge, handlerTimeout, workerLost } from './call-errors.ts'
-import type { CallPlan, CallServices } from './call-plan.ts'
+import { type CallPlan, type CallServices, dueAtOf } from './call-plan.ts'
 import type { DispatchedCall, Slot } from './dispatcher.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
 import type { Held, HoldQueue } from './hold-queue.ts'
@@ -98,8 +98,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
 
   /** Times run from the head of the request; 0 is no timeout. */
   setTimeout(timeoutMs: number): void {
-    const givenMs = this.plan.timeoutMs ?? timeoutMs
-    const dueAt = givenMs === 0 ? 0 : this.plan.receivedAt + givenMs
+    const dueAt = dueAtOf(this.plan, timeoutMs)
     if (this.slot !== -1 && this.dueAt === dueAt) return
     this.#services.wheel.remove(this)
     this.dueAt = dueAt

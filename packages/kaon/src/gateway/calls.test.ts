@@ -233,6 +233,32 @@ test('a call that is not answered in time is a 504, and its worker is told', asy
   await rig.until('the cancel', () => replica.calls[0]?.cancelled === CancelReason.deadline)
 })
 
+test("a function that calls has no more time than its own caller has left, and a stranger's headers say nothing", async () => {
+  await using rig = await start()
+  const replica = await rig.replica('a', (call) => {
+    if (call.head.target !== '/never') call.reply(200, [], JSON.stringify(call.head))
+  })
+  await rig.serve('hello', { replicas: [replica] })
+  await ask(rig)
+  const headers = { 'kaon-depth': '3', 'kaon-timeout-ms': '60' }
+  const trusted = { socketPath: rig.socket, host: 'localhost', headers }
+  const head = (text: string) => JSON.parse(text) as { deadlineMs: number; headers: string[] }
+  const own = head((await ask(rig, { ...trusted, path: '/fn/default/hello/' })).text)
+  assert.ok(own.deadlineMs > 0 && own.deadlineMs <= 60)
+  assert.equal(own.headers[own.headers.indexOf('kaon-depth') + 1], '3')
+  assert.ok(!own.headers.includes('kaon-timeout-ms'))
+  const late = await ask(rig, { ...trusted, path: '/fn/default/hello/never' })
+  assert.deepEqual([late.status, JSON.parse(late.text).code], [504, 'handler_timeout'])
+  const longer = { ...headers, 'kaon-timeout-ms': '99999999' }
+  const asOwn = head((await ask(rig, { ...trusted, headers: longer, path: '/fn/default/hello/' })).text)
+  assert.ok(asOwn.deadlineMs > 9_000 && asOwn.deadlineMs <= 10_000)
+  const stranger = head((await ask(rig, { headers: { 'kaon-depth': '17', 'kaon-timeout-ms': '60' } })).text)
+  assert.ok(stranger.deadlineMs > 9_000)
+  assert.ok(!stranger.headers.some((text) => text.startsWith('kaon-')))
+  const circle = await ask(rig, { ...trusted, headers: { 'kaon-depth': '17' }, path: '/fn/default/hello/' })
+  assert.deepEqual([circle.status, JSON.parse(circle.text).code], [508, 'loop_detected'])
+})
+
 test('a client that goes away cancels its call', async () => {
   await using rig = await start()
   const replica = await rig.replica('a', () => undefined)

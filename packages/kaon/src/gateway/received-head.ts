@@ -1,4 +1,5 @@
 import { KaonError } from '../base/errors.ts'
+import type { Exchange } from './exchange.ts'
 
 /** What the gateway itself needs of a request's headers, read in one pass, and those that go on. */
 export type ReceivedHead = {
@@ -13,7 +14,8 @@ export type ReceivedHead = {
   tag: string | undefined
   revision: string | undefined
   wantsTiming: boolean
-  depth: number
+  /** What is left of the deadline of the function that calls. */
+  callerTimeoutMs: number | undefined
   /** Names in lower case and values alternate; without what ends at this hop and what only the gateway may say. */
   forwarded: string[]
 }
@@ -35,7 +37,9 @@ const treatment = new Map<string, number>([
   ...['connection', 'host', 'content-length', 'transfer-encoding', 'x-request-id', 'traceparent', 'origin'].map(
     (name) => [name, looked] as const,
   ),
-  ...['access-control-request-method', 'kaon-tag', 'kaon-revision', 'kaon-timing', 'kaon-depth'].map((name) => [name, looked] as const),
+  ...['access-control-request-method', 'kaon-tag', 'kaon-revision', 'kaon-timing', 'kaon-depth', 'kaon-timeout-ms'].map(
+    (name) => [name, looked] as const,
+  ),
 ])
 
 /** Node gives names as they were sent; the same few come again and again. */
@@ -51,11 +55,13 @@ function lowerName(name: string): string {
 }
 
 /**
- * Reads the head of a request as it came: names in any case and values alternate.
+ * Reads the head of a request as it came: names in any case and values alternate. How deep functions have called each other, and what is
+ * left of the caller's time, is believed only of the platform's own workers, which come over the unix socket.
  *
  * Throws `invalid_request` for what could be read in two ways, `headers_too_large` for more than `maxCount` headers and `loop_detected`.
  */
-export function readHead(raw: readonly string[], maxCount: number, minorVersion: number): ReceivedHead {
+export function readHead(exchange: Pick<Exchange, 'rawHeaders' | 'minorVersion' | 'isTrusted'>, maxCount: number): ReceivedHead {
+  const { rawHeaders: raw, minorVersion } = exchange
   if (raw.length / 2 > maxCount)
     throw new KaonError('headers_too_large', `The request has ${raw.length / 2} headers; at most ${maxCount} are taken.`)
   const head: ReceivedHead = {
@@ -69,7 +75,7 @@ export function readHead(raw: readonly string[], maxCount: number, minorVersion:
     tag: undefined,
     revision: undefined,
     wantsTiming: false,
-    depth: 0,
+    callerTimeoutMs: undefined,
     forwarded: [],
   }
   let connection: string | undefined
@@ -80,7 +86,7 @@ export function readHead(raw: readonly string[], maxCount: number, minorVersion:
     if (how === dropped) continue
     if (how === looked) {
       if (name === 'connection') connection = connection === undefined ? value : `${connection},${value}`
-      else if (!look(head, name, value, minorVersion)) continue
+      else if (!look(head, name, value, exchange)) continue
     }
     if (how === kept || name !== 'connection') head.forwarded.push(name, value)
   }
@@ -90,7 +96,7 @@ export function readHead(raw: readonly string[], maxCount: number, minorVersion:
 }
 
 /** Takes what the gateway needs; true when the header goes on as it is. */
-function look(head: ReceivedHead, name: string, value: string, minorVersion: number): boolean {
+function look(head: ReceivedHead, name: string, value: string, exchange: Pick<Exchange, 'minorVersion' | 'isTrusted'>): boolean {
   switch (name) {
     case 'host':
       if (head.host !== undefined) throw new KaonError('invalid_request', 'There are two Host headers.')
@@ -102,7 +108,7 @@ function look(head: ReceivedHead, name: string, value: string, minorVersion: num
       head.contentLength = Number(value)
       return true
     case 'transfer-encoding':
-      if (minorVersion === 0 || head.isChunked || value.toLowerCase() !== 'chunked')
+      if (exchange.minorVersion === 0 || head.isChunked || value.toLowerCase() !== 'chunked')
         throw new KaonError('invalid_request', "Transfer-Encoding must be 'chunked', once, and in HTTP/1.1.")
       head.isChunked = true
       return false
@@ -128,15 +134,23 @@ function look(head: ReceivedHead, name: string, value: string, minorVersion: num
       head.wantsTiming = value === '1'
       return true
     case 'kaon-depth':
-      head.depth = Number(value)
-      if (!(head.depth <= maxDepth))
-        throw new KaonError('loop_detected', `Functions called each other more than ${maxDepth} deep.`, {
-          hint: 'Look for a circle of invoke calls.',
-        })
+      if (!exchange.isTrusted) return false
+      checkDepth(value)
       return true
+    case 'kaon-timeout-ms':
+      if (exchange.isTrusted && /^[1-9]\d{0,14}$/.test(value)) head.callerTimeoutMs = Number(value)
+      return false
     default:
       return true
   }
+}
+
+function checkDepth(value: string): void {
+  if (!/^\d{1,15}$/.test(value)) throw new KaonError('invalid_request', 'Kaon-Depth must be a number.')
+  if (Number(value) <= maxDepth) return
+  throw new KaonError('loop_detected', `Functions called each other more than ${maxDepth} deep.`, {
+    hint: 'Look for a circle of invoke calls.',
+  })
 }
 
 /** Headers that the Connection header names end here too. What the message needs cannot be named away. */

@@ -45,7 +45,7 @@ export class RequestHandler {
     let requestId: string | undefined
     let head: ReceivedHead | undefined
     try {
-      head = readHead(exchange.rawHeaders, limits.maxHeaders, exchange.minorVersion)
+      head = readHead(exchange, limits.maxHeaders)
       requestId = head.requestId ?? ids.next()
       if (head.contentLength !== undefined && head.contentLength > limits.maxBodyBytes) throw bodyTooLarge(limits.maxBodyBytes)
       this.#route(exchange, head, requestId, receivedAt)
@@ -146,6 +146,7 @@ export class RequestHandler {
       head: { method: exchange.method, target: path + target.query, requestId, deadlineMs: 0, headers: forwarded },
       receivedAt,
       timeoutMs: undefined,
+      callerTimeoutMs: head.callerTimeoutMs,
       bodyBytes: head.isChunked ? undefined : (head.contentLength ?? 0),
       addedHeaders: nothing,
       refusedHeaderNames: undefined,

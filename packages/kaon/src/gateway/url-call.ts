@@ -1,7 +1,7 @@
 import { KaonError } from '../base/errors.ts'
 import type { Agent, ClientRequest, IncomingMessage, Network } from '../base/system.ts'
 import { bodyTooLarge } from './call-errors.ts'
-import type { CallPlan, CallServices } from './call-plan.ts'
+import { type CallPlan, type CallServices, dueAtOf } from './call-plan.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
 import { refusalOf } from './refusal.ts'
 import { createTimed } from './timer-wheel.ts'
@@ -54,7 +54,7 @@ export class UrlCall implements ExchangeEvents {
       this.#fail(new KaonError('server_unreachable', 'The address that this route leads to cannot be reached.', { cause }))
     })
     exchange.events = this
-    wheel.add(this.#timer, plan.receivedAt + (plan.timeoutMs ?? defaultTimeoutMs))
+    wheel.add(this.#timer, dueAtOf(plan, defaultTimeoutMs))
     if (plan.bodyBytes === 0) this.#request.end()
     else exchange.readBody()
   }
