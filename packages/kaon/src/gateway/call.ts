@@ -1,4 +1,5 @@
 import { CancelReason, RefusedReason } from '../base/frames/frame.ts'
+import { abandon } from './abandoned-calls.ts'
 import { Answer, type AnswerOwner } from './answer.ts'
 import { BodyWatch } from './body-watch.ts'
 import { bodyLate, bodyTooLarge, handlerTimeout, workerLost } from './call-errors.ts'
@@ -108,16 +109,15 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
   /** Ends it with an error of the gateway's own, as an answer if none has begun. */
   fail(thrown: unknown, reason: number = CancelReason.failed): void {
     if (this.#isDone) return
-    this.#cancel(reason)
     if (this.#answer.isBegun) {
-      this.#end(this.#answer.status)
+      this.#end(this.#answer.status, reason)
       this.#exchange.abort()
       return
     }
     const { status, headers, body, code } = refusalOf(thrown, this.plan.head.requestId, this.#services.log)
     headers.push(...this.plan.addedHeaders)
     this.#services.metrics.refused(code)
-    this.#end(status)
+    this.#end(status, reason)
     if (this.#body?.isWhole !== false || (this.plan.bodyBytes ?? Number.POSITIVE_INFINITY) <= smallBodyBytes)
       this.#exchange.answer(status, headers, body)
     else this.#exchange.answerAndClose(status, headers, body)
@@ -161,9 +161,7 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
   }
 
   onGone(): void {
-    if (this.#isDone) return
-    this.#cancel(CancelReason.clientGone)
-    this.#end(499)
+    if (!this.#isDone) this.#end(499, CancelReason.clientGone)
   }
 
   // From the worker
@@ -249,26 +247,25 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
     if (isEnd) this.#end(this.#answer.status)
   }
 
-  #cancel(reason: number): void {
-    const stream = this.#stream
-    this.#stream = undefined
-    if (stream !== undefined) this.#at?.target.connection.cancel(stream, reason)
-  }
-
-  #end(status: number): void {
+  /** `reason`: why it is given up in the middle. */
+  #end(status: number, reason: number = CancelReason.failed): void {
     this.#isDone = true
     const { wheel, dispatcher, metrics, clock } = this.#services
     wheel.remove(this)
     this.#watch?.stop()
-    this.#body?.detach()
     const at = this.#at
+    const stream = this.#stream
     this.#at = undefined
-    if (at === undefined) dispatcher.left(this)
-    else {
-      metrics.answered(at.target.revision.series, status, (clock.monotonic() - this.plan.receivedAt) / 1000)
-      metrics.sent(this.#answer.sentBytes)
-      dispatcher.finished(at)
+    this.#stream = undefined
+    this.#body?.detach()
+    if (at === undefined) {
+      dispatcher.left(this)
+      return
     }
+    metrics.answered(at.target.revision.series, status, (clock.monotonic() - this.plan.receivedAt) / 1000)
+    metrics.sent(this.#answer.sentBytes)
+    if (stream === undefined) dispatcher.finished(at)
+    else abandon(at, stream, reason, this.#services)
   }
 
   #watchBody(body: RequestBody): void {
@@ -291,13 +288,12 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
     const { revision } = (this.#at as Slot).target
     const headers = ['x-request-id', plan.head.requestId, 'kaon-function', revision.functionName, 'kaon-revision', revision.routed.name]
     for (const header of plan.addedHeaders) headers.push(header)
-    if (plan.wantsTiming) {
-      const waited = (this.#sentAt - plan.receivedAt).toFixed(1)
-      headers.push(
-        'server-timing',
-        `${this.#heldForReplica ? 'cold' : 'queue'};dur=${waited}, handler;dur=${(this.#answeredAt - this.#sentAt).toFixed(1)}`,
-      )
-    }
+    if (plan.wantsTiming)
+      headers.push('server-timing', serverTiming(this.#heldForReplica, this.#sentAt - plan.receivedAt, this.#answeredAt - this.#sentAt))
     return headers
   }
+}
+
+function serverTiming(isCold: boolean, waitedMs: number, handlerMs: number): string {
+  return `${isCold ? 'cold' : 'queue'};dur=${waitedMs.toFixed(1)}, handler;dur=${handlerMs.toFixed(1)}`
 }

@@ -28,6 +28,8 @@ export class WorkerConnection {
   readonly #writer = new FrameWriter()
   readonly #decoder = new FrameDecoder()
   readonly #streams = new StreamTable<WorkerStream>()
+  /** Calls that were cancelled and whose handlers have not settled: what is told when they have, by stream. */
+  readonly #abandoned = new Map<number, () => void>()
   /** Streams whose head came without body and waits for the end of what was read. */
   #toFlush: WorkerStream[] = []
   /** The first stream whose REQUEST has not been given to the socket. */
@@ -103,11 +105,17 @@ export class WorkerConnection {
     this.#schedule()
   }
 
-  /** Wants no more of this call. It is forgotten here at once. */
-  cancel(stream: WorkerStream, reason: number): void {
-    if (!this.#forget(stream) || this.#isClosed) return
+  /** Wants no more of this call. `onSettled` comes once: when the worker says that its handler has settled, or the connection is gone. */
+  cancel(stream: WorkerStream, reason: number, onSettled: () => void): void {
+    if (this.#isClosed || !this.#streams.has(stream)) {
+      this.#forget(stream)
+      onSettled()
+      return
+    }
     this.#writer.cancel(stream.id, reason)
     this.#schedule()
+    this.#abandoned.set(stream.id, onSettled)
+    this.#forget(stream)
   }
 
   /** Closes now when nothing is under way, else when it no longer is. */
@@ -163,9 +171,12 @@ export class WorkerConnection {
       return
     }
     const stream = this.#streams.get(id)
-    // What was on its way when a call was cancelled.
-    if (stream === undefined) return
     const isEnd = (flags & endFlag) !== 0
+    if (stream === undefined) {
+      // What was on its way when a call was cancelled; the last of it says that the handler has settled.
+      if (isEnd || kind === FrameKind.cancel || kind === FrameKind.refused) this.#settled(id)
+      return
+    }
     switch (kind) {
       case FrameKind.response: {
         const { status, headers } = readResponseHead(payload)
@@ -264,7 +275,15 @@ export class WorkerConnection {
 
   #closed(): void {
     this.#isClosed = true
+    // First of all it gets no more calls: places that come free here are not for those who wait.
     this.#events.onClosed(this.#failure)
+    for (const id of [...this.#abandoned.keys()]) this.#settled(id)
+  }
+
+  #settled(id: number): void {
+    const onSettled = this.#abandoned.get(id)
+    this.#abandoned.delete(id)
+    onSettled?.()
   }
 
   #lose(stream: WorkerStream, mayGoElsewhere: boolean): void {

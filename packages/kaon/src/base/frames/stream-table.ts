@@ -40,9 +40,13 @@ export class StreamTable<S extends { readonly id: number }> {
     return stream?.id === id ? stream : undefined
   }
 
+  has(stream: S): boolean {
+    return this.get(stream.id) === stream
+  }
+
   /** False when it is not there. */
   delete(stream: S): boolean {
-    if (this.get(stream.id) !== stream) return false
+    if (!this.has(stream)) return false
     this.#slots[stream.id % this.#slots.length] = undefined
     this.#size--
     return true
