@@ -53,6 +53,11 @@ export class RequestBody {
     this.#exchange.readBody()
   }
 
+  /**
+   * Stops reading. A client that goes away now is noticed when reading goes on, when its answer is written, or at the deadline: the end of its
+   * connection stands behind what it had sent, which may be megabytes in the kernel. Reading ahead by a window would hold that much more
+   * for each call and still see only the end of uploads that were nearly over.
+   */
   pause(): void {
     if (this.#isWhole || this.#isPaused) return
     this.#isPaused = true
