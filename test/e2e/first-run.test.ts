@@ -51,7 +51,7 @@ test("README from a clean clone with the machine's own Node: npm ci, npm start, 
     )
     assert.deepEqual(hello.json(), { greeting: 'Hello, Ada!' })
     await until('npm start to say where things are', () => output.includes(apiUrl) && output.includes(gatewayUrl))
-    assert.match(output, /curl /)
+    await until('what to type next', () => output.includes('curl '), 60_000)
     const page = await call(`${apiUrl}/`, { headers: { accept: 'text/html' } })
     assert.equal(page.status, 200)
     assert.match(page.text, /openapi/)
