@@ -16,8 +16,8 @@ export type KeptChildOptions = {
   onUp(): void
 }
 
-/** A child that served for so long did not die of its own start: it is started again at once. */
-const provenMs = 1_000
+/** A child that serves is started again at once when it dies, but not more often than this. */
+const shortestLifeMs = 300
 const longestPauseMs = 5_000
 
 /** A process of the platform that is started again whenever it ends, until it is stopped. */
@@ -91,6 +91,13 @@ export class KeptChild {
     this.#firstReady.resolve()
   }
 
+  /** One that does not even get ready is given more and more time. */
+  #pauseMs(): number {
+    if (this.#readyAt === undefined) return Math.min(longestPauseMs, 100 * 2 ** this.#failures++)
+    this.#failures = 0
+    return Math.max(0, Math.ceil(shortestLifeMs - (this.#system.clock.monotonic() - this.#readyAt)))
+  }
+
   #closed(how: string): void {
     const { name, show } = this.#options
     this.#child = undefined
@@ -101,9 +108,7 @@ export class KeptChild {
       this.#ended.resolve()
       return
     }
-    const servedMs = this.#readyAt === undefined ? 0 : this.#system.clock.monotonic() - this.#readyAt
-    this.#failures = servedMs >= provenMs ? 0 : this.#failures + 1
-    const pauseMs = this.#failures <= 1 ? 0 : Math.min(longestPauseMs, 100 * 2 ** (this.#failures - 2))
+    const pauseMs = this.#pauseMs()
     show(`kaon: the ${name} ended (${how}); starting it again${pauseMs === 0 ? '' : ` in ${pauseMs} ms`}.`)
     this.#timer = this.#system.clock.after(pauseMs, () => this.#spawn())
   }
