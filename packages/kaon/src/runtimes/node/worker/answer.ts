@@ -28,10 +28,18 @@ const noHeaders: readonly string[] = []
  */
 export function toAnswer(result: unknown): Answer {
   if (typeof result === 'object' && result !== null) {
+    if (isPlain(result)) return isFullAnswer(result) ? fromFullAnswer(result) : { status: 200, headers: jsonType, body: toJson(result) }
     if (isResponse(result)) return fromResponse(result)
     if (isFullAnswer(result)) return fromFullAnswer(result)
   }
   return fromValue(result)
+}
+
+/** What most handlers return, an object literal or a list: none of the kinds that take a closer look. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return false
+  return !(Symbol.toStringTag in value) && !(Symbol.asyncIterator in value)
 }
 
 function fromValue(value: unknown): Answer {
