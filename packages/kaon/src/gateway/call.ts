@@ -6,6 +6,7 @@ import { bodyLate, bodyTooLarge, handlerTimeout, workerLost } from './call-error
 import { type CallPlan, type CallServices, dueAtOf } from './call-plan.ts'
 import type { DispatchedCall, Slot } from './dispatcher.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
+import { headersOfAnswer } from './headers-of-answer.ts'
 import type { Held, HoldQueue } from './hold-queue.ts'
 import { refusalOf } from './refusal.ts'
 import { RequestBody, smallBodyBytes } from './request-body.ts'
@@ -169,6 +170,11 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
   onResponse(status: number, headers: readonly string[], isEnd: boolean): void {
     this.#isAccepted()
     this.#answeredAt = this.#services.clock.monotonic()
+    if (this.dueAt !== 0 && this.#answeredAt >= this.dueAt && !this.#isDone) {
+      // Whoever ends because the deadline came is late too, whichever clock was first to say so.
+      this.onDue()
+      return
+    }
     this.#services.wheel.remove(this)
     this.#guarded(() => this.#answer.head(status, headers, isEnd), isEnd)
   }
@@ -284,16 +290,11 @@ export class Call implements DispatchedCall, StreamEvents, ExchangeEvents, Answe
   }
 
   addedHeaders(): string[] {
-    const { plan } = this
     const { revision } = (this.#at as Slot).target
-    const headers = ['x-request-id', plan.head.requestId, 'kaon-function', revision.functionName, 'kaon-revision', revision.routed.name]
-    for (const header of plan.addedHeaders) headers.push(header)
-    if (plan.wantsTiming)
-      headers.push('server-timing', serverTiming(this.#heldForReplica, this.#sentAt - plan.receivedAt, this.#answeredAt - this.#sentAt))
-    return headers
+    return headersOfAnswer(this.plan, revision, {
+      isCold: this.#heldForReplica,
+      waitedMs: this.#sentAt - this.plan.receivedAt,
+      handlerMs: this.#answeredAt - this.#sentAt,
+    })
   }
-}
-
-function serverTiming(isCold: boolean, waitedMs: number, handlerMs: number): string {
-  return `${isCold ? 'cold' : 'queue'};dur=${waitedMs.toFixed(1)}, handler;dur=${handlerMs.toFixed(1)}`
 }

@@ -233,6 +233,19 @@ test('a call that is not answered in time is a 504, and its worker is told', asy
   await rig.until('the cancel', () => replica.calls[0]?.cancelled === CancelReason.deadline)
 })
 
+test('an answer that a handler gives because its deadline came is late, whoever noticed first', async () => {
+  await using rig = await start()
+  const replica = await rig.replica('a', (call) => {
+    if (call.head.deadlineMs < 1_000) void system.clock.sleep(call.head.deadlineMs).then(() => call.reply(204, [], undefined))
+    else call.reply(200, [], '')
+  })
+  await rig.serve('hello', { replicas: [replica] })
+  await ask(rig)
+  await rig.serve('hello', { replicas: [replica], timeoutMs: 100 })
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask(rig)))
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [504])
+})
+
 test("a function that calls has no more time than its own caller has left, and a stranger's headers say nothing", async () => {
   await using rig = await start()
   const replica = await rig.replica('a', (call) => {
