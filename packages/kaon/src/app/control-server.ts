@@ -20,58 +20,12 @@ const maxConnections = 4_096
 
 /** Where replicas and gateways dial. Who they are is proved by their token; then replicas go to the platform, and gateways get the routing table. */
 export async function startControlServer(deps: ControlServerDeps): Promise<AsyncDisposable> {
-  const { clock, network, files, log, routing, platform, socketPath } = deps
+  const { clock, network, files, routing, socketPath } = deps
+  const reception = new Reception(deps)
   const connections = new Set<ControlConnection>()
-  const byPeer = new Map<string, ControlConnection>()
-  const gateways = new Map<string, ControlConnection>()
-
-  function welcome(connection: ControlConnection, hello: Hello): void {
-    if (!isGenuine(hello, deps)) {
-      log.warn('A peer was refused at the control socket.', { role: hello.role, id: hello.id })
-      connection.refuse('The token is not the right one.')
-      return
-    }
-    const peer = `${hello.role} ${hello.id}`
-    byPeer.get(peer)?.close()
-    byPeer.set(peer, connection)
-    connection.onClose(() => {
-      if (byPeer.get(peer) === connection) byPeer.delete(peer)
-    })
-    if (hello.role === 'gateway') welcomeGateway(connection, hello)
-    else
-      platform.attach({
-        hello,
-        send: (message) => connection.send(message),
-        onMessage: (listener) => connection.onMessage((message) => listener(message as FromReplica)),
-        onClose: (listener) => connection.onClose(listener),
-        close: () => connection.close(),
-      })
-  }
-
-  function welcomeGateway(connection: ControlConnection, { id, tableVersion }: Extract<Hello, { role: 'gateway' }>): void {
-    gateways.set(id, connection)
-    connection.onMessage((message) => takeFromGateway(id, message as FromGateway))
-    connection.onClose(() => {
-      if (gateways.get(id) !== connection) return
-      gateways.delete(id)
-      routing.gatewayLeft(id)
-    })
-    connection.send({ kind: 'welcome' } satisfies ToGateway)
-    routing.gatewayJoined(id, tableVersion)
-    if (routing.table !== undefined && routing.table.version !== tableVersion)
-      connection.send({ kind: 'table', table: routing.table } satisfies ToGateway)
-  }
-
-  function takeFromGateway(id: string, message: FromGateway): void {
-    // `waiting` is for the autoscaler, which does not exist yet.
-    if (message.kind === 'table-applied' && typeof message.version === 'string') routing.gatewayApplied(id, message.version)
-  }
-
-  routing.onTable((table) => {
-    for (const connection of gateways.values()) connection.send({ kind: 'table', table } satisfies ToGateway)
-  })
+  routing.onTable((table) => reception.tellGateways({ kind: 'table', table }))
   const server = network.createServer((socket) => {
-    const connection = new ControlConnection(socket, clock, welcome)
+    const connection = new ControlConnection(socket, clock, (known, hello) => reception.welcome(known, hello))
     connections.add(connection)
     connection.onClose(() => connections.delete(connection))
   })
@@ -88,6 +42,63 @@ export async function startControlServer(deps: ControlServerDeps): Promise<Async
       for (const connection of connections) connection.close()
       await closed
     },
+  }
+}
+
+/** Who has said hello. One connection for each peer: a newer one takes the place of the older. */
+class Reception {
+  readonly #deps: ControlServerDeps
+  readonly #byPeer = new Map<string, ControlConnection>()
+  readonly #gateways = new Map<string, ControlConnection>()
+
+  constructor(deps: ControlServerDeps) {
+    this.#deps = deps
+  }
+
+  tellGateways(message: ToGateway): void {
+    for (const connection of this.#gateways.values()) connection.send(message)
+  }
+
+  welcome(connection: ControlConnection, hello: Hello): void {
+    if (!isGenuine(hello, this.#deps)) {
+      this.#deps.log.warn('A peer was refused at the control socket.', { role: hello.role, id: hello.id })
+      connection.refuse('The token is not the right one.')
+      return
+    }
+    const peer = `${hello.role} ${hello.id}`
+    this.#byPeer.get(peer)?.close()
+    this.#byPeer.set(peer, connection)
+    connection.onClose(() => {
+      if (this.#byPeer.get(peer) === connection) this.#byPeer.delete(peer)
+    })
+    if (hello.role === 'gateway') this.#welcomeGateway(connection, hello)
+    else
+      this.#deps.platform.attach({
+        hello,
+        send: (message) => connection.send(message),
+        onMessage: (listener) => connection.onMessage((message) => listener(message as FromReplica)),
+        onClose: (listener) => connection.onClose(listener),
+        close: () => connection.close(),
+      })
+  }
+
+  #welcomeGateway(connection: ControlConnection, { id, tableVersion }: Extract<Hello, { role: 'gateway' }>): void {
+    const { routing } = this.#deps
+    this.#gateways.set(id, connection)
+    connection.onMessage((message) => {
+      const said = message as FromGateway
+      // `waiting` is for the autoscaler, which does not exist yet.
+      if (said.kind === 'table-applied' && typeof said.version === 'string') routing.gatewayApplied(id, said.version)
+    })
+    connection.onClose(() => {
+      if (this.#gateways.get(id) !== connection) return
+      this.#gateways.delete(id)
+      routing.gatewayLeft(id)
+    })
+    connection.send({ kind: 'welcome' } satisfies ToGateway)
+    routing.gatewayJoined(id, tableVersion)
+    const { table } = routing
+    if (table !== undefined && table.version !== tableVersion) connection.send({ kind: 'table', table } satisfies ToGateway)
   }
 }
 

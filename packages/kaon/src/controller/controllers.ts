@@ -9,14 +9,15 @@ import { Builds } from './builds.ts'
 import type { Caches } from './caches.ts'
 import { collectUnused } from './collector.ts'
 import type { Events } from './events.ts'
-import { createFunctionController } from './function.ts'
-import { createGarbageCollector } from './garbage.ts'
+import { FunctionController } from './function.ts'
+import { createGarbageCollector, parseGarbageKey } from './garbage.ts'
 import { createNamespaceController } from './namespace.ts'
 import { createReconciler, type ObserveReconcile, type Reconciler } from './reconciler.ts'
-import { createRevisionController } from './revision.ts'
+import { RevisionController } from './revision.ts'
 import { createRouteController } from './route.ts'
 import type { RoutingPublisher } from './routing-publisher.ts'
 import { type Triggers, watchForWork } from './triggers.ts'
+import type { Requeue } from './work-queue.ts'
 
 /** What the controllers stand on; `app/` hands it over. */
 export type ControllerDeps = {
@@ -50,71 +51,92 @@ export interface Controllers {
 
 const buildsSideBySide = 2
 const adoptionMs = 2_500
-const hourMs = 3_600_000
+const collectPeriodMs = 3_600_000
+const expirePeriodMs = 300_000
 
 /** Starts the loops: at once for what only writes, and for what moves replicas and traffic when those that were running had time to say so. */
 export function startControllers(deps: ControllerDeps, routing: RoutingPublisher): Controllers {
   const { caches, clock, platform, log } = deps
   const stop = new AbortController()
-  const reconciler = (
-    name: string,
-    reconcile: (key: string) => ReturnType<Parameters<typeof createReconciler>[0]['reconcile']>,
-  ): Reconciler => createReconciler({ name, reconcile, clock, random: deps.random, log, observe: deps.observe })
-
-  const builds = new Builds({ ...deps, parallelism: buildsSideBySide, onChange: (key) => reconcilers.revision.enqueue(key) })
-  const revision = createRevisionController({ ...deps, builds, routing, enqueue: (key) => reconcilers.revision.enqueue(key) })
   const dependents = new Map<string, Set<string>>()
-  const garbage = createGarbageCollector(deps, (uid) =>
-    [...(dependents.get(uid) ?? [])].map((key) => {
-      const [kind, namespace, name] = key.split('/') as [string, string, string]
-      return { kind, namespace, name }
-    }),
-  )
-  const reconcilers: Record<keyof Triggers, Reconciler> = {
-    namespace: reconciler('namespace', createNamespaceController(deps).reconcile),
-    function: reconciler('function', createFunctionController({ ...deps, routing }).reconcile),
-    revision: reconciler('revision', revision.reconcile),
-    route: reconciler('route', createRouteController(deps).reconcile),
-    garbage: reconciler('garbage', garbage.reconcile),
-  }
-
-  const adopted = adoption(platform, clock, stop.signal)
-  const held = new Set<string>()
-  let isAdopted = false
-  const triggers: Triggers = {
-    namespace: (key) => reconcilers.namespace.enqueue(key),
-    function: (key) => (isAdopted ? reconcilers.function.enqueue(key) : held.add(`function ${key}`)),
-    revision: (key) => (isAdopted ? reconcilers.revision.enqueue(key) : held.add(`revision ${key}`)),
-    route: (key) => reconcilers.route.enqueue(key),
-    garbage: (key) => reconcilers.garbage.enqueue(key),
-  }
-  watchForWork({ caches, platform, routing, triggers, dependents })
+  const builds = new Builds({ ...deps, parallelism: buildsSideBySide, onChange: (key) => reconcilers.revision.enqueue(key) })
+  const reconcilers = createReconcilers(deps, { routing, builds, dependents })
+  const gate = new Gate(reconcilers)
+  watchForWork({ caches, platform, routing, triggers: gate.triggers, dependents })
   for (const informer of Object.values(caches)) void informer.run(stop.signal)
   const synced = Promise.all(Object.values(caches).map((informer) => informer.synced))
-  void Promise.all([synced, adopted]).then(() => {
+  void Promise.all([synced, adoption(platform, clock, stop.signal)]).then(() => {
     if (stop.signal.aborted) return
-    isAdopted = true
-    for (const entry of held) {
-      const [kind, key] = entry.split(' ') as ['function' | 'revision', string]
-      reconcilers[kind].enqueue(key)
-    }
-    held.clear()
+    gate.open()
     routing.open()
   })
   void synced.then(() => reconcilers.namespace.enqueue('/default'))
-
-  const hourly = clock.every(hourMs, () => sweep(() => collectUnused(deps), log), { idle: true })
-  const often = clock.every(300_000, () => sweep(() => deps.events.expire(), log), { idle: true })
+  const sweeps = [
+    clock.every(collectPeriodMs, () => sweep(() => collectUnused(deps), log), { idle: true }),
+    clock.every(expirePeriodMs, () => sweep(() => deps.events.expire(), log), { idle: true }),
+  ]
   return {
     reconcilers,
     async stop() {
       stop.abort()
-      hourly.cancel()
-      often.cancel()
-      await Promise.all(Object.values(reconcilers).map((r) => r.stop()))
+      for (const timer of sweeps) timer.cancel()
+      await Promise.all(Object.values(reconcilers).map((reconciler) => reconciler.stop()))
       await builds.stop()
       await deps.events.settled()
     },
+  }
+}
+
+type Reconcilers = Record<keyof Triggers, Reconciler>
+type Parts = { routing: RoutingPublisher; builds: Builds; dependents: ReadonlyMap<string, ReadonlySet<string>> }
+
+function createReconcilers(deps: ControllerDeps, { routing, builds, dependents }: Parts): Reconcilers {
+  const { clock, random, log, observe } = deps
+  const fn = new FunctionController({ ...deps, routing })
+  const revision = new RevisionController({ ...deps, builds, routing, enqueue: (key) => reconcilers.revision.enqueue(key) })
+  const garbage = createGarbageCollector(deps, (uid) => [...(dependents.get(uid) ?? [])].map(parseGarbageKey))
+  const loop = (name: string, reconcile: (key: string) => Promise<Requeue>) =>
+    createReconciler({ name, reconcile, clock, random, log, observe })
+  const reconcilers: Reconcilers = {
+    namespace: loop('namespace', createNamespaceController(deps).reconcile),
+    function: loop('function', (key) => fn.reconcile(key)),
+    revision: loop('revision', (key) => revision.reconcile(key)),
+    route: loop('route', createRouteController(deps).reconcile),
+    garbage: loop('garbage', garbage.reconcile),
+  }
+  return reconcilers
+}
+
+/** Keeps back what would judge by which replicas are there, until it is known which are. */
+class Gate {
+  readonly #reconcilers: Reconcilers
+  readonly #held = { function: new Set<string>(), revision: new Set<string>() }
+  #isOpen = false
+  readonly triggers: Triggers
+
+  constructor(reconcilers: Reconcilers) {
+    this.#reconcilers = reconcilers
+    const { namespace, route, garbage } = reconcilers
+    this.triggers = {
+      namespace: (key) => namespace.enqueue(key),
+      function: (key) => this.#pass('function', key),
+      revision: (key) => this.#pass('revision', key),
+      route: (key) => route.enqueue(key),
+      garbage: (key) => garbage.enqueue(key),
+    }
+  }
+
+  open(): void {
+    this.#isOpen = true
+    for (const kind of ['function', 'revision'] as const) {
+      for (const key of this.#held[kind]) this.#reconcilers[kind].enqueue(key)
+      this.#held[kind].clear()
+    }
+  }
+
+  #pass(kind: 'function' | 'revision', key: string): void {
+    if (this.#isOpen) this.#reconcilers[kind].enqueue(key)
+    else this.#held[kind].add(key)
   }
 }
 

@@ -4,6 +4,7 @@ import { type FunctionResource, revisionTemplate } from '../model/function.ts'
 import { apiVersionOf, kindNamed } from '../model/kinds.ts'
 import { findCondition, type Stored } from '../model/metadata.ts'
 import { functionLabel, type RevisionResource, revisionName, revisionNumber, specHashAnnotation } from '../model/revision.ts'
+import type { ObservedReplica } from '../platforms/platform.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { ControllerDeps } from './controllers.ts'
 import { collectable } from './demand.ts'
@@ -21,75 +22,88 @@ export type FunctionControllerDeps = ControllerDeps & {
 }
 
 /** A revision for each change of what makes one, the function's status, and nothing left of it when it goes. */
-export function createFunctionController(deps: FunctionControllerDeps): { reconcile(key: string): Promise<Requeue> } {
-  const { caches, store, platform, clock, events, routing } = deps
+export class FunctionController {
+  readonly #deps: FunctionControllerDeps
 
-  function revisionsOf(fn: Stored<FunctionResource>): Stored<RevisionResource>[] {
-    const key = `${fn.metadata.namespace}/${fn.metadata.name}`
-    return caches.revisions.list(fn.metadata.namespace).filter((revision) => functionKeyOf(revision) === key)
+  constructor(deps: FunctionControllerDeps) {
+    this.#deps = deps
   }
 
-  async function createRevision(fn: Stored<FunctionResource>, latest: Stored<RevisionResource> | undefined, hash: string): Promise<void> {
+  async reconcile(key: string): Promise<Requeue> {
+    const { namespace, name } = parseQueueKey(key)
+    const fn = this.#deps.caches.functions.get(namespace, name)
+    if (fn === undefined) return undefined
+    if (fn.metadata.deletionTimestamp) return this.#remove(fn)
+    if (!fn.metadata.finalizers?.includes(functionFinalizer)) {
+      await addFinalizer(this.#deps.store, fn, functionFinalizer)
+      return undefined
+    }
+    const revisions = this.#revisionsOf(fn)
+    const latest = newest(revisions)
+    const hash = specHash(fn)
+    if (latest?.metadata.annotations?.[specHashAnnotation] !== hash) await this.#createRevision(fn, latest, hash)
+    else {
+      await this.#writeStatus(fn, revisions)
+      await this.#collect(fn, revisions)
+    }
+    return undefined
+  }
+
+  async #createRevision(fn: Stored<FunctionResource>, latest: Stored<RevisionResource> | undefined, hash: string): Promise<void> {
+    const { store, events } = this.#deps
     // A number is never used again, though its revision may be gone.
     const number = 1 + Math.max(revisionNumber(latest?.metadata.name ?? ''), revisionNumber(fn.status?.latestCreatedRevision ?? ''))
-    const revision = withIdentity(newRevision(fn, revisionName(fn.metadata.name, number), hash), deps)
+    const revision = withIdentity(newRevision(fn, revisionName(fn.metadata.name, number), hash), this.#deps)
     const { namespace = '', name = '' } = revision.metadata
-    const stored = await store.write({ kind: 'create', key: { resource: resourceOf('Revision'), namespace, name }, object: revision })
-    events.record(fn, { type: 'Normal', reason: 'RevisionCreated', message: `Made revision '${stored.metadata.name}'.` })
+    await store.write({ kind: 'create', key: { resource: resourceOf('Revision'), namespace, name }, object: revision })
+    events.record(fn, { type: 'Normal', reason: 'RevisionCreated', message: `Made revision '${name}'.` })
+  }
+
+  async #writeStatus(fn: Stored<FunctionResource>, revisions: readonly Stored<RevisionResource>[]): Promise<void> {
+    const { platform, routing, clock, store, events, urlOf } = this.#deps
+    const replicas = platform.replicas()
+    const traffic = functionTraffic(fn, revisions, replicas)
+    const isReachable = routing.isReachable(fn.metadata.uid, routedTraffic(traffic.shares))
+    const url = urlOf(fn.metadata.namespace ?? '', fn.metadata.name)
+    const now = kubernetesTime(clock.now())
+    const status = functionStatus({ fn, revisions, replicas, traffic, isReachable, hasGateway: routing.hasGateway, url, now })
+    const wasReady = findCondition(fn.status?.conditions, 'Ready')?.status === 'True'
+    if (!wasReady && findCondition(status.conditions, 'Ready')?.status === 'True')
+      events.record(fn, { type: 'Normal', reason: 'Ready', message: `Serving at ${url}.` })
+    await writeStatus(store, fn, status)
+  }
+
+  async #collect(fn: Stored<FunctionResource>, siblings: readonly Stored<RevisionResource>[]): Promise<void> {
+    const { caches, platform, buildLogs, store, clock } = this.#deps
+    const { namespace = '' } = fn.metadata
+    const inputs = { fn, siblings, routes: caches.routes.list(namespace), replicas: platform.replicas() }
+    for (const revision of collectable(inputs, keptRevisions)) {
+      await buildLogs.removeRevision(namespace, revision.metadata.name)
+      await requestDelete(store, clock, revision)
+    }
   }
 
   /** Step by step, each again if it was cut off: revisions, replicas, what is on disk, the function itself. */
-  async function remove(fn: Stored<FunctionResource>): Promise<Requeue> {
+  async #remove(fn: Stored<FunctionResource>): Promise<Requeue> {
+    const { platform, routing, buildLogs, store, clock } = this.#deps
     if (!fn.metadata.finalizers?.includes(functionFinalizer)) return undefined
     const { namespace = '', name } = fn.metadata
-    const revisions = revisionsOf(fn)
-    const uids = new Set(revisions.map(({ metadata }) => metadata.uid))
+    const revisions = this.#revisionsOf(fn)
     // The gateways first stop sending; then the replicas finish what they have.
-    if ([...uids].some((uid) => routing.isInUse(uid))) return { afterMs: 500 }
+    if (revisions.some(({ metadata }) => routing.isInUse(metadata.uid))) return { afterMs: 500 }
     for (const revision of revisions) await requestDelete(store, clock, revision)
-    const runs = platform
-      .replicas()
-      .some(({ revision: r, phase }) => r?.namespace === namespace && r.function === name && phase !== 'failed')
-    if (revisions.length > 0 || runs) return { afterMs: 100 }
-    await deps.buildLogs.remove(namespace, name)
+    const isOwn = ({ revision, phase }: ObservedReplica) =>
+      revision?.namespace === namespace && revision.function === name && phase !== 'failed'
+    if (revisions.length > 0 || platform.replicas().some(isOwn)) return { afterMs: 100 }
+    await buildLogs.remove(namespace, name)
     await platform.forget(namespace, name)
     await removeFinalizer(store, fn, functionFinalizer)
     return undefined
   }
 
-  return {
-    async reconcile(key) {
-      const { namespace, name } = parseQueueKey(key)
-      const fn = caches.functions.get(namespace, name)
-      if (fn === undefined) return undefined
-      if (fn.metadata.deletionTimestamp) return remove(fn)
-      if (!fn.metadata.finalizers?.includes(functionFinalizer)) {
-        await addFinalizer(store, fn, functionFinalizer)
-        return undefined
-      }
-      const revisions = revisionsOf(fn)
-      const latest = newest(revisions)
-      const hash = specHash(fn)
-      if (latest?.metadata.annotations?.[specHashAnnotation] !== hash) {
-        await createRevision(fn, latest, hash)
-        return undefined
-      }
-      const replicas = platform.replicas()
-      const traffic = functionTraffic(fn, revisions, replicas)
-      const [isReachable, hasGateway] = [routing.isReachable(fn.metadata.uid, routedTraffic(traffic.shares)), routing.hasGateway]
-      const url = deps.urlOf(namespace, name)
-      const status = functionStatus({ fn, revisions, replicas, traffic, isReachable, hasGateway, url, now: kubernetesTime(clock.now()) })
-      const ready = findCondition(status.conditions, 'Ready')
-      if (ready?.status === 'True' && findCondition(fn.status?.conditions, 'Ready')?.status !== 'True')
-        events.record(fn, { type: 'Normal', reason: 'Ready', message: `Serving at ${url}.` })
-      await writeStatus(store, fn, status)
-      const inputs = { fn, siblings: revisions, routes: caches.routes.list(namespace), replicas }
-      for (const revision of collectable(inputs, keptRevisions)) {
-        await deps.buildLogs.removeRevision(namespace, revision.metadata.name)
-        await requestDelete(store, clock, revision)
-      }
-      return undefined
-    },
+  #revisionsOf({ metadata }: Stored<FunctionResource>): Stored<RevisionResource>[] {
+    const key = `${metadata.namespace}/${metadata.name}`
+    return this.#deps.caches.revisions.list(metadata.namespace).filter((revision) => functionKeyOf(revision) === key)
   }
 }
 

@@ -14,6 +14,11 @@ export function garbageKey(kind: string, namespace: string, name: string): strin
   return `${kind}/${namespace}/${name}`
 }
 
+export function parseGarbageKey(key: string): { kind: string; namespace: string; name: string } {
+  const [kind, namespace, name] = key.split('/') as [string, string, string]
+  return { kind, namespace, name }
+}
+
 /** Removes objects none of whose owners is left, and finishes the deletion of owners that wait for their dependents or leave them behind. */
 export function createGarbageCollector(
   { store, clock }: GarbageDeps,
@@ -58,7 +63,7 @@ export function createGarbageCollector(
 
   return {
     async reconcile(key: string): Promise<Requeue> {
-      const [kind, namespace, name] = key.split('/') as [string, string, string]
+      const { kind, namespace, name } = parseGarbageKey(key)
       const object = await read(kind, namespace, name)
       if (object === undefined) return undefined
       if (object.metadata.deletionTimestamp) return releaseOwner(kind, namespace, name)

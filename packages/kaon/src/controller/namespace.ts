@@ -1,5 +1,7 @@
+import { isKaonError } from '../base/errors.ts'
 import type { NamespaceResource } from '../model/core.ts'
 import { kinds } from '../model/kinds.ts'
+import type { Store } from '../stores/store.ts'
 import type { ControllerDeps } from './controllers.ts'
 import { addFinalizer, parseQueueKey, removeFinalizer, requestDelete, resourceOf, withIdentity, writeStatus } from './objects.ts'
 import type { Requeue } from './work-queue.ts'
@@ -11,17 +13,6 @@ const defaultNamespace = 'default'
 /** A namespace that is deleted takes everything in it along; `default` is always there. */
 export function createNamespaceController(deps: ControllerDeps): { reconcile(key: string): Promise<Requeue> } {
   const { caches, store, clock } = deps
-
-  async function createDefault(): Promise<void> {
-    const namespace: NamespaceResource = {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: defaultNamespace, finalizers: [namespaceFinalizer] },
-      status: { phase: 'Active' },
-    }
-    const key = { resource: resourceOf('Namespace'), namespace: '', name: defaultNamespace }
-    if ((await store.get(key)) === undefined) await store.write({ kind: 'create', key, object: withIdentity(namespace, deps) })
-  }
 
   /** True when nothing is left. Asks the store, since a copy may not yet show what was made a moment ago. */
   async function empty(namespace: string): Promise<boolean> {
@@ -39,7 +30,7 @@ export function createNamespaceController(deps: ControllerDeps): { reconcile(key
       const { name } = parseQueueKey(key)
       const namespace = caches.namespaces.get('', name)
       if (namespace === undefined) {
-        if (name === defaultNamespace) await createDefault()
+        if (name === defaultNamespace) await createDefaultNamespace(deps)
         return undefined
       }
       const { finalizers = [], deletionTimestamp } = namespace.metadata
@@ -57,4 +48,21 @@ export function createNamespaceController(deps: ControllerDeps): { reconcile(key
       return undefined
     },
   }
+}
+
+/** Makes the namespace `default` where it is missing. */
+export async function createDefaultNamespace(
+  deps: Pick<ControllerDeps, 'clock' | 'random'> & { store: Pick<Store, 'get' | 'write'> },
+): Promise<void> {
+  const namespace: NamespaceResource = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: defaultNamespace, finalizers: [namespaceFinalizer] },
+    status: { phase: 'Active' },
+  }
+  const key = { resource: resourceOf('Namespace'), namespace: '', name: defaultNamespace }
+  if ((await deps.store.get(key)) !== undefined) return
+  await deps.store.write({ kind: 'create', key, object: withIdentity(namespace, deps) }).catch((error: unknown) => {
+    if (!isKaonError(error) || error.code !== 'already_exists') throw error
+  })
 }

@@ -23,30 +23,70 @@ export type RevisionControllerDeps = ControllerDeps & {
   enqueue(key: string): void
 }
 
-/** Built once, then as many replicas as its function asks for while it is needed. */
-export function createRevisionController(deps: RevisionControllerDeps): { reconcile(key: string): Promise<Requeue> } {
-  const { caches, store, platform, builds, clock } = deps
-  /** Revision uid → digest of its artifact, once that was seen on this machine. */
-  const present = new Map<string, string>()
-  /** Revision uid → when this life of the control plane began to start it. */
-  const startingSince = new Map<string, number>()
+/** What this life of the control plane knows of a revision besides what is stored. */
+type Known = {
+  uid: string
+  /** Digest of its artifact, once that was seen on this machine. */
+  artifact?: string
+  /** When it began to be started, on the monotonic clock. */
+  startingSinceMs?: number
+}
 
-  function functionOf(revision: Stored<RevisionResource>): Stored<FunctionResource> | undefined {
-    const [namespace, name] = functionKeyOf(revision).split('/') as [string, string]
-    const fn = caches.functions.get(namespace, name)
-    return fn === undefined || fn.metadata.deletionTimestamp ? undefined : fn
+/** Built once, then as many replicas as its function asks for while it is needed. */
+export class RevisionController {
+  readonly #deps: RevisionControllerDeps
+  readonly #known = new Map<string, Known>()
+
+  constructor(deps: RevisionControllerDeps) {
+    this.#deps = deps
   }
 
-  function referencesOf(revision: Stored<RevisionResource>): ResolvedReferences {
-    const namespace = revision.metadata.namespace ?? ''
-    return resolveReferences(revision.spec, {
-      secret: (name) => caches.secrets.get(namespace, name),
-      configMap: (name) => caches.configMaps.get(namespace, name),
+  async reconcile(key: string): Promise<Requeue> {
+    const { namespace, name } = parseQueueKey(key)
+    const revision = this.#deps.caches.revisions.get(namespace, name)
+    const fn = revision === undefined ? undefined : this.#functionOf(revision)
+    const lingering = endOrphans(this.#deps, key, fn === undefined ? undefined : revision?.metadata.uid)
+    if (revision === undefined || fn === undefined || revision.metadata.deletionTimestamp) {
+      this.#forget(key)
+      return lingering ? { afterMs: 300 } : undefined
+    }
+    return this.#move(revision, fn, this.#recall(key, revision.metadata.uid))
+  }
+
+  async #move(revision: Stored<RevisionResource>, fn: Stored<FunctionResource>, known: Known): Promise<Requeue> {
+    const { caches, platform, clock, routing, store } = this.#deps
+    const { namespace = '', uid, generation } = revision.metadata
+    const siblings = caches.revisions.list(namespace).filter((other) => functionKeyOf(other) === functionKeyOf(revision))
+    const demand = demandFor(revision, { fn, siblings, routes: caches.routes.list(namespace), replicas: platform.replicas() })
+    const build = await this.#build(revision, demand, known)
+    const isBuilt = build.kind === 'artifact' || build.kind === 'built'
+    const isNeeded = demand === 'traffic' || demand === 'starting'
+    const isRefused = isFinalStart(findCondition(revision.status?.conditions, 'Started'))
+    const wanted = isBuilt && isNeeded && !isRefused ? replicaCount(fn.spec.scale) : 0
+    const references = this.#referencesOf(revision)
+    // A revision that is no longer wanted goes on until no gateway sends to it.
+    const lingers = wanted === 0 && demand !== 'starting' && routing.isInUse(uid)
+    if (!lingers) this.#ensure(revision, fn, wanted, references)
+    known.startingSinceMs = wanted === 0 ? undefined : (known.startingSinceMs ?? clock.monotonic())
+
+    const status = revisionStatus({
+      before: revision.status,
+      generation,
+      now: kubernetesTime(clock.now()),
+      wanted,
+      replicas: platform.replicas().filter((replica) => replica.revisionUid === uid),
+      missing: references.missing,
+      build,
+      startingForMs: clock.monotonic() - (known.startingSinceMs ?? clock.monotonic()),
     })
+    tell(this.#deps, revision, status.conditions ?? [])
+    await writeStatus(store, revision, status)
+    return this.#nextLook(build, lingers, status.conditions ?? [])
   }
 
   /** The build as it stands, asked for when it is needed: nothing is built for a revision that nobody waits for. */
-  async function buildOf(revision: Stored<RevisionResource>, demand: Demand): Promise<BuildFacts> {
+  async #build(revision: Stored<RevisionResource>, demand: Demand, known: Known): Promise<BuildFacts> {
+    const { builds, builder } = this.#deps
     const { uid } = revision.metadata
     const { artifact, conditions } = revision.status ?? {}
     const built = findCondition(conditions, 'Built')
@@ -55,110 +95,90 @@ export function createRevisionController(deps: RevisionControllerDeps): { reconc
       return { kind: 'superseded' }
     }
     if (artifact !== undefined && built?.status === 'True') {
-      const isThere = demand === 'idle' || present.get(uid) === artifact || (await deps.builder.find(artifact)) !== undefined
+      const isThere = demand === 'idle' || known.artifact === artifact || (await builder.find(artifact)) !== undefined
       if (isThere) {
-        present.set(uid, artifact)
+        known.artifact = artifact
         builds.cancel(uid)
         return { kind: 'artifact' }
       }
     }
     if (built !== undefined && isFinalBuild(built) && !builds.has(uid)) return { kind: 'refused', before: built }
     const build = builds.request(revision)
-    if (build.kind === 'built') present.set(uid, build.result.manifest.digest)
+    if (build.kind === 'built') known.artifact = build.result.manifest.digest
     return build
   }
 
-  async function assign(key: string, uid: string): Promise<ReplicaAssignment> {
-    const { namespace, name } = parseQueueKey(key)
-    const revision = caches.revisions.get(namespace, name)
-    const fn = revision === undefined ? undefined : functionOf(revision)
-    if (revision === undefined || fn === undefined || revision.metadata.uid !== uid)
-      throw new KaonError('not_found', `Revision '${name}' is being removed.`)
-    const references = referencesOf(revision)
-    if (references.missing.length > 0) throw new KaonError('start_failed', references.missing.join(' '))
-    const artifact = await deps.builder.find(present.get(uid) ?? revision.status?.artifact ?? '')
-    if (artifact === undefined) {
-      // Removed from the disk behind our back: the next look builds it again.
-      present.delete(uid)
-      builds.cancel(uid)
-      deps.enqueue(key)
-      throw new KaonError('start_failed', `The artifact of revision '${name}' is gone; it is being built again.`)
-    }
-    const { gatewaySocket, logFolderOf } = deps.places
-    return assignmentOf({
-      fn,
-      revision,
-      references,
-      artifactFolder: artifact.artifactFolder,
-      gatewaySocket,
-      logFolder: logFolderOf(namespace, fn.metadata.name),
-    })
-  }
-
-  function ensure(revision: Stored<RevisionResource>, fn: Stored<FunctionResource>, count: number, references: ResolvedReferences): void {
+  #ensure(revision: Stored<RevisionResource>, fn: Stored<FunctionResource>, count: number, references: ResolvedReferences): void {
+    const { platform, salt } = this.#deps
     const { namespace = '', name, uid } = revision.metadata
-    const key = `${namespace}/${name}`
     // With a value missing nothing new can start, but what runs goes on with the values it has.
     const running = platform.replicas().findLast((replica) => replica.revisionUid === uid)?.configVersion
     const isComplete = references.missing.length === 0
     if (!isComplete && running === undefined && count > 0) return
-    const configVersion = isComplete ? configVersionOf(references, fn.spec.logging.level, deps.salt) : (running ?? '')
-    platform.ensure({
-      namespace,
-      function: fn.metadata.name,
-      revision: name,
-      revisionUid: uid,
-      count,
-      configVersion,
-      assign: () => assign(key, uid),
+    const configVersion = isComplete ? configVersionOf(references, fn.spec.logging.level, salt) : (running ?? '')
+    const assign = () => this.#assign(`${namespace}/${name}`, uid)
+    platform.ensure({ namespace, function: fn.metadata.name, revision: name, revisionUid: uid, count, configVersion, assign })
+  }
+
+  async #assign(key: string, uid: string): Promise<ReplicaAssignment> {
+    const { caches, builder, builds, enqueue, places } = this.#deps
+    const { namespace, name } = parseQueueKey(key)
+    const revision = caches.revisions.get(namespace, name)
+    const fn = revision === undefined ? undefined : this.#functionOf(revision)
+    if (revision === undefined || fn === undefined || revision.metadata.uid !== uid)
+      throw new KaonError('not_found', `Revision '${name}' is being removed.`)
+    const references = this.#referencesOf(revision)
+    if (references.missing.length > 0) throw new KaonError('start_failed', references.missing.join(' '))
+    const known = this.#recall(key, uid)
+    const artifact = await builder.find(known.artifact ?? revision.status?.artifact ?? '')
+    if (artifact === undefined) {
+      // Removed from the disk behind our back: the next look builds it again.
+      known.artifact = undefined
+      builds.cancel(uid)
+      enqueue(key)
+      throw new KaonError('start_failed', `The artifact of revision '${name}' is gone; it is being built again.`)
+    }
+    const { artifactFolder } = artifact
+    const logFolder = places.logFolderOf(namespace, fn.metadata.name)
+    return assignmentOf({ fn, revision, references, artifactFolder, logFolder, gatewaySocket: places.gatewaySocket })
+  }
+
+  #nextLook(build: BuildFacts, lingers: boolean, conditions: readonly Condition[]): Requeue {
+    if (lingers) return { afterMs: 500 }
+    if (build.kind === 'failed' && build.retryAtMs !== undefined)
+      return { afterMs: Math.max(100, build.retryAtMs - this.#deps.clock.monotonic()) }
+    return findCondition(conditions, 'Started')?.reason === 'Starting' ? { afterMs: startDeadlineMs + 1_500 } : undefined
+  }
+
+  #functionOf(revision: Stored<RevisionResource>): Stored<FunctionResource> | undefined {
+    const [namespace, name] = functionKeyOf(revision).split('/') as [string, string]
+    const fn = this.#deps.caches.functions.get(namespace, name)
+    return fn === undefined || fn.metadata.deletionTimestamp ? undefined : fn
+  }
+
+  #referencesOf(revision: Stored<RevisionResource>): ResolvedReferences {
+    const { secrets, configMaps } = this.#deps.caches
+    const namespace = revision.metadata.namespace ?? ''
+    return resolveReferences(revision.spec, {
+      secret: (name) => secrets.get(namespace, name),
+      configMap: (name) => configMaps.get(namespace, name),
     })
   }
 
-  return {
-    async reconcile(key) {
-      const { namespace, name } = parseQueueKey(key)
-      const revision = caches.revisions.get(namespace, name)
-      const fn = revision === undefined ? undefined : functionOf(revision)
-      const lingering = endOrphans(deps, key, fn === undefined ? undefined : revision?.metadata.uid)
-      if (revision === undefined || fn === undefined || revision.metadata.deletionTimestamp) return lingering ? { afterMs: 300 } : undefined
-      const { uid, generation } = revision.metadata
-      const siblings = caches.revisions.list(namespace).filter((other) => functionKeyOf(other) === functionKeyOf(revision))
-      const demand = demandFor(revision, { fn, siblings, routes: caches.routes.list(namespace), replicas: platform.replicas() })
-      const build = await buildOf(revision, demand)
-      const before = findCondition(revision.status?.conditions, 'Started')
-      const isBuilt = build.kind === 'artifact' || build.kind === 'built'
-      const isWanted = isBuilt && (demand === 'traffic' || demand === 'starting') && !isFinalStart(before)
-      const wanted = isWanted ? replicaCount(fn.spec.scale) : 0
-      const references = referencesOf(revision)
-      // A revision that is no longer wanted goes on until no gateway sends to it.
-      const lingers = wanted === 0 && demand !== 'starting' && deps.routing.isInUse(uid)
-      if (!lingers) ensure(revision, fn, wanted, references)
-      if (wanted === 0) startingSince.delete(uid)
-      else if (!startingSince.has(uid)) startingSince.set(uid, clock.monotonic())
-
-      const own = platform.replicas().filter((replica) => replica.revisionUid === uid)
-      const startingForMs = clock.monotonic() - (startingSince.get(uid) ?? clock.monotonic())
-      const now = kubernetesTime(clock.now())
-      const status = revisionStatus({
-        before: revision.status,
-        generation,
-        now,
-        wanted,
-        replicas: own,
-        missing: references.missing,
-        build,
-        startingForMs,
-      })
-      tell(deps, revision, status.conditions ?? [])
-      await writeStatus(store, revision, status)
-      return nextLook(build, lingers, status.conditions ?? [])
-    },
+  #recall(key: string, uid: string): Known {
+    const known = this.#known.get(key)
+    if (known?.uid === uid) return known
+    this.#forget(key)
+    const fresh: Known = { uid }
+    this.#known.set(key, fresh)
+    return fresh
   }
 
-  function nextLook(build: BuildFacts, lingers: boolean, conditions: readonly Condition[]): Requeue {
-    if (lingers) return { afterMs: 500 }
-    if (build.kind === 'failed' && build.retryAtMs !== undefined) return { afterMs: Math.max(100, build.retryAtMs - clock.monotonic()) }
-    return findCondition(conditions, 'Started')?.reason === 'Starting' ? { afterMs: startDeadlineMs + 1_500 } : undefined
+  #forget(key: string): void {
+    const known = this.#known.get(key)
+    if (known === undefined) return
+    this.#known.delete(key)
+    this.#deps.builds.cancel(known.uid)
   }
 }
 
