@@ -65,6 +65,8 @@ export class WorkerMemory {
   }
 }
 
+/** Held here: the global is an accessor, looked up anew at each call. */
+const { performance } = globalThis
 const offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
 /** Milliseconds on the machine's monotonic clock; the same in each thread and process of it. */
