@@ -118,6 +118,8 @@ async function invoke({ invoke: call, access, namespace, name, rest, request, ur
   if (request.method === 'TRACE') throw new KaonError('method_not_allowed', 'TRACE is not passed on.')
   const headers = new Headers(request.headers)
   if (access.tokenDigest !== undefined) headers.delete('authorization')
+  // The gateway believes these on the socket that this call goes to: there they are a function's that calls another.
+  for (const name of ['kaon-depth', 'kaon-timeout-ms']) headers.delete(name)
   const forwarded = new Request(request.url, {
     method: request.method,
     headers,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { KaonError } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import type { Files, Random } from '../base/system.ts'
 import type { PlatformConfig } from './config.ts'
 
@@ -45,7 +46,7 @@ export async function openDataFolder(
   const { files } = deps
   const { dataFolder, runFolder } = config
   try {
-    await files.mkdir(dataFolder, { recursive: true, mode: 0o700 })
+    await makeFolder(files, dataFolder)
     await checkVersion(files, dataFolder)
     const lock = takeLock(dataFolder, await platformPid(files, dataFolder))
     try {
@@ -92,7 +93,7 @@ async function layOut({ dataFolder }: PlatformConfig, { files, random }: { files
 
 /** A folder of sockets in a place that others can write to must be this user's own. */
 async function prepareRunFolder(files: Files, runFolder: string): Promise<void> {
-  await files.mkdir(runFolder, { recursive: true, mode: 0o700 })
+  await makeFolder(files, runFolder)
   const { uid, mode } = await files.lstat(runFolder)
   const own = process.getuid?.()
   if (own !== undefined && uid !== own)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import type { BuildOptions, Plugin } from 'esbuild'
+import { makeFolder } from '../base/make-folder.ts'
 import type { Files } from '../base/system.ts'
 
 export const sourceFolder = resolve(import.meta.dirname, '..')
@@ -55,7 +56,7 @@ async function build<Entry extends string>(
 ): Promise<Record<Entry, string>> {
   // Not needed, and so not loaded, when nothing has changed.
   const [esbuild, plugins] = await Promise.all([import('esbuild'), plan.plugins?.() ?? []])
-  await files.mkdir(cacheFolder, { recursive: true, mode: 0o700 })
+  await makeFolder(files, cacheFolder)
   const result = await esbuild.build({
     ...everyOptions,
     ...plan.options,

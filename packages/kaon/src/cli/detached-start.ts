@@ -1,6 +1,7 @@
 import type { PlatformConfig } from '../app/config.ts'
 import { type PlatformFile, readPlatformFile } from '../app/platform-file.ts'
 import { KaonError } from '../base/errors.ts'
+import { makeFolder } from '../base/make-folder.ts'
 import { createApiClient } from './api-client.ts'
 import type { CommandContext } from './command.ts'
 
@@ -42,7 +43,7 @@ export async function startDetached(
 
 async function openOutput({ files }: CommandContext['system'], folder: string, path: string) {
   try {
-    await files.mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(files, folder)
     return await files.open(path, 'w', 0o600)
   } catch (cause) {
     throw new KaonError('data_read_only', `The data folder '${folder}' cannot be written (${(cause as NodeJS.ErrnoException).code}).`, {

@@ -73,6 +73,17 @@ export class FrameWriter {
     } while (offset < bytes.byteLength)
   }
 
+  /** Text as `data`, written in its place when it is short. `bytes` is its length in UTF-8. */
+  text(stream: number, text: string, bytes: number, end: boolean): void {
+    if (bytes > copyBytes) {
+      this.data(stream, Buffer.from(text), end)
+      return
+    }
+    const at = this.#open(bytes)
+    this.#slab.write(text, at, bytes, text.length === bytes ? 'latin1' : 'utf8')
+    this.#close(at, at + bytes, FrameKind.data, end ? endFlag : 0, stream)
+  }
+
   credit(stream: number, bytes: number): void {
     const at = this.#open(4)
     this.#slab.writeUInt32BE(bytes, at)
