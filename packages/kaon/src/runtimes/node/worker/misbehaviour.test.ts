@@ -9,10 +9,10 @@ const sleep = (ms) => new Promise(resolve => setTimeout(resolve, ms))
 exports.default = async (event, context) => {
   switch (event.path) {
     case '/loop': console.log('about to loop'); for (;;);
-    case '/slow': {
+    case '/slow': case '/late': {
       const aborted = new Promise(resolve => context.signal.addEventListener('abort', () => resolve(context.signal.reason.name)))
       console.log('aborted with ' + await aborted)
-      await sleep(30)
+      await sleep(event.path === '/slow' ? 30 : 600)
       return 'too late'
     }
     case '/memory': { const all = []; for (;;) all.push(new Array(100000).fill(all.length)) }
@@ -33,8 +33,9 @@ for (const isolation of ['thread', 'process'] as const) {
   test(`${isolation}: at the deadline the signal is aborted and, when no gateway does, the worker answers 504`, async () => {
     await using rig = rigWith()
     const gateway = await rig.gateway()
-    const call = gateway.call({ target: '/slow', deadlineMs: 60 })
+    const call = gateway.call({ target: '/late', deadlineMs: 60 })
     const answer = await call.done()
+    assert.deepEqual([answer.ending, answer.status, JSON.parse(answer.text).code], ['end', 504, 'handler_timeout'])
     assert.equal(answer.isStarted, isolation === 'process')
     await rig.log((line) => line.msg === 'aborted with TimeoutError')
     await until(
