@@ -71,6 +71,19 @@ test('any head survives the round trip', () => {
   )
 })
 
+test('text goes as the bytes of its UTF-8', () => {
+  const long = fc.integer({ min: 8_000, max: 9_000 }).map((length) => 'ä'.repeat(length))
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), long), (text) => {
+      const [asText, asBytes] = [new FrameWriter(), new FrameWriter()]
+      asText.text(5, text, Buffer.byteLength(text), true)
+      asBytes.data(5, Buffer.from(text), true)
+      assert.deepEqual(decodeAll(asText.take()), decodeAll(asBytes.take()))
+    }),
+    { seed: 2, numRuns: 300 },
+  )
+})
+
 test('garbage never does more than throw protocol_error', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {

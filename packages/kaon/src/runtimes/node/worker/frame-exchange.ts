@@ -78,18 +78,24 @@ export class FrameExchange implements Incoming, Reply {
   }
 
   send(status: number, headers: readonly string[], body: string | Uint8Array | undefined, hasBody: boolean): Promise<void> | undefined {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? noBytes)
-    const isMeasured = hasBody || bytes.byteLength > 0
-    const head = { status, headers: isMeasured ? [...headers, 'content-length', String(bytes.byteLength)] : headers }
-    const isShort = !hasBody || bytes.byteLength === 0
-    this.#connection.writer.response(this.stream, head, isShort)
-    this.#connection.flushLater()
+    const connection = this.#connection
+    const bytes = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+    const isShort = !hasBody || bytes === 0
+    const head = { status, headers: hasBody || bytes > 0 ? withLength(headers, bytes) : headers }
+    connection.writer.response(this.stream, head, isShort)
+    connection.flushLater()
     if (isShort) {
       this.#over()
       return undefined
     }
+    if (typeof body === 'string' && bytes <= this.#credit && !this.#isCancelled && !connection.isBackedUp) {
+      connection.writer.text(this.stream, body, bytes, true)
+      connection.countSent(bytes)
+      this.#over()
+      return undefined
+    }
     this.#endsWithOutbox = true
-    return this.write(bytes)
+    return this.write(typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array))
   }
 
   open(status: number, headers: readonly string[]): void {
@@ -172,4 +178,9 @@ export class FrameExchange implements Incoming, Reply {
     this.#onRoom?.()
     this.#connection.forget(this.stream)
   }
+}
+
+function withLength(headers: readonly string[], bytes: number): readonly string[] {
+  if (headers.length === 2) return [headers[0] as string, headers[1] as string, 'content-length', String(bytes)]
+  return [...headers, 'content-length', String(bytes)]
 }
