@@ -14,6 +14,7 @@ import { readRequestHead, readTrailers } from '../../../base/frames/head.ts'
 import { Call } from './call.ts'
 import { FrameExchange } from './frame-exchange.ts'
 import type { FrameServerDeps } from './frame-server.ts'
+import { OpenStreams } from './open-streams.ts'
 import { maxBodyBytes } from './request-body.ts'
 
 export type FrameConnectionDeps = FrameServerDeps & {
@@ -30,10 +31,11 @@ export class FrameConnection {
   readonly #deps: FrameConnectionDeps
   readonly #decoder = new FrameDecoder()
   readonly #writer = new FrameWriter()
-  readonly #exchanges = new Map<number, FrameExchange>()
+  readonly #exchanges = new OpenStreams<FrameExchange>()
   #starting: FrameExchange[] = []
   #windowBytes = 0
   #lastStream = 0
+  #isReading = false
   #isFlushing = false
   #isOver = false
 
@@ -60,9 +62,9 @@ export class FrameConnection {
     return this.#deps.socket.writableNeedDrain
   }
 
-  /** Writes what is gathered when this tick's promises have settled. */
+  /** Writes what is gathered when this tick's promises have settled, or at the end of a read that left no call open. */
   flushLater(): void {
-    if (this.#isFlushing) return
+    if (this.#isFlushing || this.#isReading) return
     this.#isFlushing = true
     setImmediate(this.#flushNow)
   }
@@ -121,13 +123,26 @@ export class FrameConnection {
 
   #onData(chunk: Buffer): void {
     if (this.#isOver) return
+    const openBefore = this.#exchanges.size
+    this.#isReading = true
+    try {
+      if (this.#decode(chunk) && this.#starting.length > 0) this.#startAll()
+    } finally {
+      this.#isReading = false
+    }
+    if (this.#writer.pendingBytes === 0) return
+    if (this.#exchanges.size <= openBefore) this.flush()
+    else this.flushLater()
+  }
+
+  #decode(chunk: Buffer): boolean {
     try {
       this.#decoder.push(chunk, this.#onFrame)
+      return true
     } catch {
       this.#deps.socket.destroy()
-      return
+      return false
     }
-    if (this.#starting.length > 0) this.#startAll()
   }
 
   #onHello(payload: Buffer): void {
@@ -153,7 +168,7 @@ export class FrameConnection {
       this.flushLater()
       return
     }
-    this.#exchanges.set(stream, exchange)
+    this.#exchanges.add(exchange)
     if (!hasBody || streamBody) this.#starting.push(exchange)
   }
 
@@ -235,13 +250,13 @@ export class FrameConnection {
   }
 
   #onDrain(): void {
-    for (const exchange of [...this.#exchanges.values()]) exchange.pump()
+    for (const exchange of this.#exchanges.all()) exchange.pump()
   }
 
   #onClose(): void {
     this.#isOver = true
     const { slot, memory, runner } = this.#deps
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges.all()) {
       this.#stopWaiting(exchange)
       exchange.cancelled()
       runner.cancel(exchange.call, 'gone')
