@@ -183,6 +183,7 @@ export class CallRunner {
     call.incoming.body?.fail(new DOMException('The caller went away.', 'AbortError'))
     if (!call.isStarted) {
       this.#release(call)
+      call.reply.released()
       return
     }
     call.isAbandoned = true

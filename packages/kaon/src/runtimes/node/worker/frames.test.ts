@@ -165,6 +165,14 @@ test('a cancelled call keeps its slot until its handler settles; then the worker
   assert.equal((await held.done()).ending, 'closed')
 })
 
+test('a call that is cancelled before its handler started is over at once', async () => {
+  const gateway = await rig.gateway()
+  const call = gateway.open({ method: 'POST', target: '/length' })
+  gateway.send(call, Buffer.from('half of it'), false)
+  gateway.cancel(call, CancelReason.clientGone)
+  assert.equal((await call.done()).ending, 'cancel')
+})
+
 test('malformed frames end their connection and no other', async () => {
   const good = await rig.gateway()
   for (const bytes of [
