@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { createSystem } from '../app/system.ts'
 import { createFolderBlobStore } from '../blobs/folder.ts'
 import type { RevisionTemplate } from '../model/function.ts'
 import { fetchSource } from './fetch-source.ts'
+import { archiveCommit } from './git-archive.ts'
 
 const system = createSystem()
 const root = await mkdtemp(join(tmpdir(), 'kaon-source-'))
@@ -155,4 +156,66 @@ test('a link out of the repository is refused', async () => {
   git(folder, 'add', '.')
   git(folder, 'commit', '-q', '-m', 'link')
   await assert.rejects(fetchFrom({ git: { url } }), { code: 'archive_unsafe', message: /'app\/secret'/ })
+})
+
+test('a commit that is too large is refused before anything of it is packed', async () => {
+  const { folder, url } = await makeRepository()
+  const refused = async (message: RegExp) => {
+    await assert.rejects(fetchFrom({ git: { url } }), { code: 'archive_too_large', message })
+    assert.deepEqual(await readdir(join(root, String(next - 1))), ['repository'])
+  }
+  await writeFile(join(folder, 'zeroes'), '')
+  await truncate(join(folder, 'zeroes'), 101_000_000)
+  git(folder, 'add', '.')
+  git(folder, '-c', 'core.compression=1', 'commit', '-q', '-m', 'zeroes')
+  await refused(/more than 100000000 bytes/)
+  // Trees within trees: 40 objects and 30³ files.
+  const write = (lines: string[]) => execFileSync('git', ['-C', folder, 'mktree'], { input: lines.join('\n'), encoding: 'utf8' }).trim()
+  let entry = `100644 blob ${git(folder, 'rev-parse', 'HEAD:app/handler.ts')}`
+  let tree = ''
+  for (let depth = 0; depth < 3; depth++) {
+    tree = write(Array.from({ length: 30 }, (_, i) => `${entry}\t${i}`))
+    entry = `040000 tree ${tree}`
+  }
+  git(folder, 'update-ref', 'refs/heads/main', git(folder, 'commit-tree', tree, '-m', 'bomb'))
+  await refused(/more than 20000 files/)
+})
+
+test('a fetch that brings more than the limit is ended while it runs', async () => {
+  const { folder } = await makeRepository()
+  await writeFile(join(folder, 'noise'), randomBytes(4_000_000))
+  git(folder, 'add', '.')
+  git(folder, 'commit', '-q', '-m', 'noise')
+  // In the place of ssh: sends the half and then holds on.
+  const stalling = join(root, 'stalling.cjs')
+  await writeFile(
+    stalling,
+    `const { stdout } = require('node:child_process').spawn('sh', ['-c', process.argv.at(-1)], { stdio: ['inherit', 'pipe', 'inherit'] })
+     let left = 2_000_000
+     stdout.on('data', (chunk) => { process.stdout.write(chunk); if ((left -= chunk.length) < 0) stdout.pause() })
+     setTimeout(() => {}, 30_000)`,
+  )
+  const ssh = { ...environment, GIT_SSH_COMMAND: `'${process.execPath}' '${stalling}'`, GIT_SSH_VARIANT: 'simple' }
+  const started = performance.now()
+  const request = {
+    git: { url: `ssh://host${folder}` },
+    repository: join(root, 'fetched'),
+    archive: join(root, 'fetched.tar'),
+    maxRepositoryBytes: 1_000_000,
+    log: () => {},
+    signal: new AbortController().signal,
+  }
+  await assert.rejects(archiveCommit(request, { ...system, environment: ssh }), { code: 'archive_too_large', message: /1000000 bytes/ })
+  assert.ok(performance.now() - started < 20_000)
+})
+
+test('a redirect of a plain address is not followed', async () => {
+  const asked: string[] = []
+  const elsewhere = await serve((request, response) => {
+    asked.push(request.url ?? '')
+    response.writeHead(404).end()
+  })
+  const origin = await serve((request, response) => response.writeHead(302, { location: elsewhere + request.url }).end())
+  await assert.rejects(fetchFrom({ git: { url: `${origin}/x.git` } }), { code: 'source_missing' })
+  assert.deepEqual(asked, [])
 })

@@ -3,6 +3,8 @@ import { KaonError } from '../base/errors.ts'
 import { redactCredentials } from '../base/redact-urls.ts'
 import { runCommand } from '../base/run-command.ts'
 import type { System } from '../base/system.ts'
+import { archiveLimits } from './archive-entry.ts'
+import { createTreeLimit, limitFolder } from './git-limits.ts'
 import { isLoopback } from './loopback.ts'
 
 const quotedLines = 8
@@ -15,6 +17,8 @@ export type GitRequest = {
   repository: string
   /** The file to write the tar to. */
   archive: string
+  /** What the fetched repository may take on disk; the limit of an archive when absent. */
+  maxRepositoryBytes?: number
   log(line: string): void
   signal: AbortSignal
 }
@@ -27,6 +31,13 @@ const settings = Object.entries({
   'submodule.recurse': 'false',
   'fetch.recurseSubmodules': 'false',
   'gc.auto': '0',
+  // A pack as it came and never loose files, so that what is on the disk is what was sent.
+  'fetch.unpackLimit': '1',
+  'fetch.fsckObjects': 'true',
+  // Old repositories have it, and it does no harm.
+  'fetch.fsck.zeroPaddedFilemode': 'ignore',
+  'core.bigFileThreshold': '16m',
+  'core.quotePath': 'false',
   'maintenance.auto': 'false',
   'protocol.version': '2',
   'http.lowSpeedLimit': '1000',
@@ -39,22 +50,35 @@ const attributes = '* -text -eol -ident -filter -working-tree-encoding -export-i
 
 /**
  * One commit of a repository as a tar, and the commit's id. Files are never checked out: what git packs goes the same careful way as any archive.
- * Throws `source_missing` with what git said, without credentials.
+ * Throws `source_missing` with what git said, without credentials, and `archive_too_large` before more than the limits is on the disk.
  */
 export async function archiveCommit(request: GitRequest, deps: GitDeps): Promise<string> {
   const { git, repository, archive } = request
   const subfolder = folderWithin(git.path)
-  const run = createGit(request, allowedProtocols(git.url), deps)
+  const protocols = allowedProtocols(git.url)
+  const over = new AbortController()
+  const run = createGit({ ...request, signal: AbortSignal.any([request.signal, over.signal]) }, protocols, deps)
   await run(['init', '--quiet', '--bare', '--template=', '--', repository], 'made a repository')
   await deps.files.mkdir(join(repository, 'info'), { recursive: true })
   await deps.files.writeFile(join(repository, 'info', 'attributes'), attributes)
   const inRepository = ['--git-dir', repository]
-  await run(
-    [...inRepository, 'fetch', '--quiet', '--depth=1', '--no-tags', '--no-write-commit-graph', '--', git.url, git.ref ?? 'HEAD'],
-    'fetched',
-  )
+  // Plain http is for this machine only, and a redirect could lead off it.
+  const redirects = git.url.startsWith('http://') ? ['-c', 'http.followRedirects=false'] : []
+  const fetch = ['fetch', '--quiet', '--depth=1', '--no-tags', '--no-write-commit-graph', '--', git.url, git.ref ?? 'HEAD']
+  const limit = limitFolder(repository, request.maxRepositoryBytes ?? archiveLimits.packedBytes, (error) => over.abort(error), deps)
+  await run([...redirects, ...inRepository, ...fetch], 'fetched').finally(() => limit.stop())
+  over.signal.throwIfAborted()
   const commit = (await run([...inRepository, 'rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], 'found a commit')).trim()
   const tree = subfolder === '' ? commit : `${commit}:${subfolder}`
+  const count = createTreeLimit()
+  const take = (line: string) => {
+    try {
+      count(line)
+    } catch (error) {
+      over.abort(error)
+    }
+  }
+  await run([...inRepository, 'ls-tree', '-r', '-t', '-l', '--full-tree', tree], `found the folder '${subfolder}'`, take)
   await run([...inRepository, 'archive', '--format=tar', `--output=${archive}`, tree], `found the folder '${subfolder}'`)
   return commit
 }
@@ -92,9 +116,10 @@ function createGit(request: GitRequest, protocols: string, deps: GitDeps) {
     GIT_OPTIONAL_LOCKS: '0',
     LC_ALL: 'C',
   }
-  return async (args: readonly string[], aim: string): Promise<string> => {
+  return async (args: readonly string[], aim: string, take?: (line: string) => void): Promise<string> => {
     const lines: string[] = []
     const onLine = (line: string) => {
+      take?.(line)
       lines.push(redactCredentials(line))
       if (lines.length > quotedLines) lines.shift()
     }
