@@ -106,6 +106,29 @@ test('a replica killed with -9 is started again, its log says so, and nothing of
   )
 })
 
+test('a replica whose process hangs as a whole is ended and replaced, and one that beats is not', async () => {
+  await using rig = await openLocalRig(naughty, { silenceMs: 4_000 })
+  const all = await (async () => {
+    rig.platform.ensure(rig.wanted({ revision: 'hello-00001', count: 2 }))
+    return replicas(rig.platform, (known) => known.length === 2 && known.every(({ phase }) => phase === 'ready'))
+  })()
+  const [hung, well] = all
+  process.kill(hung?.pid as number, 'SIGSTOP')
+  const later = await replicas(
+    rig.platform,
+    (known) => known.length === 2 && known.every(({ id, phase }) => phase === 'ready' && id !== hung?.id),
+  )
+  assert.deepEqual(later.map(({ id, restarts }) => [id === well?.id, restarts]).sort(), [
+    [false, 1],
+    [true, 0],
+  ])
+  assert.match(
+    await logHas(rig, 'hung'),
+    /The replica was lost: its process hung: nothing was heard of it for [4-6](\.\d)? s, so it was ended\./,
+  )
+  assert.equal(await system.processes.startTime(hung?.pid as number), undefined)
+})
+
 test('an endless loop is ended after its deadline and its worker replaced while another worker goes on', async () => {
   await using rig = await openLocalRig(naughty)
   const { id, pid } = await oneReady(rig, { revision: 'hello-00001', count: 1, workers: 2 })

@@ -38,6 +38,7 @@ export type LocalRig = Omit<PlatformRig, 'platform' | 'wanted'> & {
 /** `code` is a CommonJS handler. */
 export async function openLocalRig(
   code = 'exports.init = (context) => context.logger.info("started"); exports.default = () => process.pid',
+  options: { silenceMs?: number } = {},
 ): Promise<LocalRig> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'kaon-'))
   const runFolder = join(dataFolder, 'run')
@@ -53,6 +54,7 @@ export async function openLocalRig(
     async come(clock = system.clock) {
       rig.platform = await createLocalPlatform({
         ...system,
+        ...options,
         clock,
         dataFolder,
         runFolder,

@@ -5,6 +5,9 @@ import type { RoutingTable } from './routing-table.ts'
 
 export const controlProtocolVersion = 1
 
+/** How often a replica says that it is alive. */
+export const beatMs = 2_000
+
 /** A replica's life: empty (in the pool) → starting → ready → draining → gone; or failed. */
 export type ReplicaPhase = 'empty' | 'starting' | 'ready' | 'draining' | 'failed'
 
@@ -38,6 +41,8 @@ export type Hello =
 
 export type FromReplica =
   | { kind: 'report'; report: ReplicaReport }
+  /** Every `beatMs` from its welcome on: the supervisor is alive. */
+  | { kind: 'beat' }
   /** Each second while anything changed: totals since the replica started, and in-flight as its integral over time (request-ms). */
   | { kind: 'counts'; started: number; finished: number; failed: number; inFlightMs: number; memoryBytes: number }
 

@@ -1,7 +1,7 @@
 import { encodeJsonLine, JsonLineDecoder } from '../base/json-lines.ts'
 import { backoffMs } from '../base/retry.ts'
 import type { Network, Socket, System, Timer } from '../base/system.ts'
-import { controlProtocolVersion, type FromReplica, type Hello, type ToReplica } from '../model/control-protocol.ts'
+import { beatMs, controlProtocolVersion, type FromReplica, type Hello, type ToReplica } from '../model/control-protocol.ts'
 import type { Supervisor } from './supervisor.ts'
 
 const redial = { firstMs: 50, maxMs: 2_000 }
@@ -33,11 +33,13 @@ export class ControlClient {
   #lastWelcomeAt: number
   #lastCounts = ''
   readonly #countsTimer: Timer
+  readonly #beatTimer: Timer
 
   constructor(deps: ControlClientDeps) {
     this.#deps = deps
     this.#lastWelcomeAt = deps.clock.monotonic()
     this.#countsTimer = deps.clock.every(countsPeriodMs, () => this.#sendCounts())
+    this.#beatTimer = deps.clock.every(beatMs, () => this.#send({ kind: 'beat' }))
     deps.supervisor.onChange(() => this.#send({ kind: 'report', report: deps.supervisor.report }))
     this.#dial()
   }
@@ -47,6 +49,7 @@ export class ControlClient {
     this.#sendCounts()
     this.#closed = true
     this.#countsTimer.cancel()
+    this.#beatTimer.cancel()
     this.#retry?.cancel()
     const socket = this.#socket
     if (socket === undefined || socket.destroyed) return
@@ -94,6 +97,8 @@ export class ControlClient {
         this.#attempt = 0
         this.#lastWelcomeAt = clock.monotonic()
         this.#lastCounts = ''
+        // From the first beat on its silence is noticed.
+        this.#send({ kind: 'beat' })
         // The report may have changed between the hello and its answer.
         this.#send({ kind: 'report', report: supervisor.report })
         return

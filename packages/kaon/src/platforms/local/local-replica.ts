@@ -28,6 +28,9 @@ export class LocalReplica {
   #assignment: ReplicaAssignment | undefined
   #drainGraceMs: number | undefined
   #readyAt: number | undefined
+  /** When it was heard last on its connection; undefined until it beats there, which a replica of an older version never does. */
+  #heardAt: number | undefined
+  #silentForMs: number | undefined
   #dialTimer: Timer | undefined
   #killTimer: Timer | undefined
   #isGone = false
@@ -78,6 +81,7 @@ export class LocalReplica {
   /** What it said last, in the words of this side where this side knows better. */
   get report(): ReplicaReport {
     if (this.isDraining) return { ...this.#report, phase: 'draining' }
+    if (this.#silentForMs !== undefined) return { ...this.#report, phase: 'failed' }
     const { assigned } = this.#record
     if (this.#report.phase !== 'empty' || assigned === undefined) return this.#report
     const revision = { namespace: assigned.namespace, function: assigned.function, name: assigned.revision, uid: assigned.revisionUid }
@@ -118,8 +122,11 @@ export class LocalReplica {
     this.#dialTimer?.cancel()
     this.#connection?.close()
     this.#connection = connection
+    this.#heardAt = undefined
     connection.onMessage((message) => {
-      if (this.#connection === connection && message.kind === 'report') this.#take(message.report)
+      if (this.#connection !== connection) return
+      if (message.kind === 'beat' || this.#heardAt !== undefined) this.#heardAt = this.#deps.clock.monotonic()
+      if (message.kind === 'report') this.#take(message.report)
     })
     connection.onClose(() => this.#lost(connection))
     connection.send({ kind: 'welcome' })
@@ -154,6 +161,22 @@ export class LocalReplica {
       // The id may belong to another process by now.
       if (startTime === this.#record.startTime && !processes.kill(-this.pid, 'SIGKILL')) processes.kill(this.pid, 'SIGKILL')
     })
+  }
+
+  /** Ends it when nothing was heard for `maxMs` on a connection that stands: its process hangs as a whole, and nothing in it can say so. */
+  endIfSilent(maxMs: number): void {
+    if (this.#connection === undefined || this.#heardAt === undefined || this.#isGone) return
+    const silentForMs = this.#deps.clock.monotonic() - this.#heardAt
+    if (silentForMs <= maxMs) return
+    const isNews = this.#silentForMs === undefined
+    this.#silentForMs = silentForMs
+    this.kill()
+    if (isNews) this.#deps.onChange(this)
+  }
+
+  /** Nothing could be heard until now, for a reason on this side. */
+  excuseSilence(): void {
+    if (this.#heardAt !== undefined) this.#heardAt = this.#deps.clock.monotonic()
   }
 
   /** Leaves it running, for the next control plane. */
@@ -195,6 +218,7 @@ export class LocalReplica {
 
   async #cleanUp(reason: string): Promise<ReplicaEnding> {
     const { clock, files, processes } = this.#deps
+    const silence = this.#silentForMs
     const wasAsked = this.#drainGraceMs !== undefined
     this.#isGone = true
     this.#dialTimer?.cancel()
@@ -205,6 +229,14 @@ export class LocalReplica {
     if ((await processes.startTime(this.pid)) === undefined) processes.kill(-this.pid, 'SIGKILL')
     await this.#written
     await removeReplicaFiles(files, this.#deps, this.id).catch(() => undefined)
-    return { wasAsked, reason: lastWords ?? reason, readyForMs: this.#readyAt === undefined ? 0 : clock.monotonic() - this.#readyAt }
+    return {
+      wasAsked,
+      reason: lastWords ?? (silence === undefined ? reason : hungReason(silence)),
+      readyForMs: this.#readyAt === undefined ? 0 : clock.monotonic() - this.#readyAt,
+    }
   }
+}
+
+function hungReason(silentForMs: number): string {
+  return `its process hung: nothing was heard of it for ${Math.round(silentForMs / 100) / 10} s, so it was ended`
 }

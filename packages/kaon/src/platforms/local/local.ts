@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Log } from '../../base/log.ts'
-import type { System } from '../../base/system.ts'
+import type { System, Timer } from '../../base/system.ts'
 import { isoTime } from '../../base/time.ts'
 import type { LogRecord } from '../../model/log-record.ts'
 import type { LogQuery, ObservedReplica, WantedReplicas } from '../platform.ts'
@@ -12,6 +12,7 @@ import { readLogs } from './log-reader.ts'
 import { ReplicaPool } from './pool.ts'
 import { readRecords } from './replica-record.ts'
 import { ReplicaSet } from './replica-set.ts'
+import { watchSilence } from './silence-check.ts'
 import { type ProcessorFiles, spawnReplica } from './spawn.ts'
 
 /** What a function that is deleted may still finish. */
@@ -25,6 +26,8 @@ export type LocalPlatformDeps = Pick<System, 'clock' | 'files' | 'processes' | '
     controlSocket: string
     /** Started, empty processes kept ready. */
     poolSize?: number
+    /** A replica that is silent for this long, while its connection stands, is ended and replaced. 10 s. */
+    silenceMs?: number
   }
 
 /** Runs replicas as processes of this machine. Those that outlived the last control plane are taken over as they dial; what it left behind of dead ones is removed. */
@@ -43,11 +46,14 @@ class LocalProcesses implements LocalPlatform {
   readonly #all = new Map<string, LocalReplica>()
   readonly #tokens = new Map<string, string>()
   readonly #listeners: (() => void)[] = []
+  readonly #silenceCheck: Timer
   #closed = false
 
   constructor(deps: LocalPlatformDeps) {
     this.#deps = deps
     this.#pool = new ReplicaPool({ clock: deps.clock, size: deps.poolSize ?? 1, spawn: () => this.#spawn() })
+    const { clock, silenceMs } = deps
+    this.#silenceCheck = watchSilence({ clock, replicas: () => this.#all.values(), ...(silenceMs === undefined ? {} : { silenceMs }) })
   }
 
   get expectedTokens(): ReadonlyMap<string, string> {
@@ -123,11 +129,13 @@ class LocalProcesses implements LocalPlatform {
     for (const empty of this.#pool.close()) if (options.stopReplicas) empty.drain(0)
     const replicas = [...this.#all.values()]
     if (!options.stopReplicas) {
+      this.#silenceCheck.cancel()
       await Promise.all(replicas.map((replica) => replica.release()))
       return
     }
     for (const replica of replicas) replica.drain((replica.assigned?.timeoutMs ?? 0) + forgetGraceMs)
     await Promise.all(replicas.map((replica) => replica.ended))
+    this.#silenceCheck.cancel()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
