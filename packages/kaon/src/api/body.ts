@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml'
 import { KaonError } from '../base/errors.ts'
-import { parseJson, positionOf } from './json-text.ts'
+import { parseJson } from './json-text.ts'
 import { badRequest } from './object-errors.ts'
 import { protobufType, readKubernetesProtobuf } from './protobuf/kubernetes-protobuf.ts'
+import { maxYamlBytes, parseYaml } from './yaml-text.ts'
 
 /** The largest resource that is read or stored. */
 export const maxResourceBytes = 3 * 1024 * 1024
@@ -47,16 +47,16 @@ export async function readValue(request: Request): Promise<unknown> {
   const type = mediaType(request)
   const isYaml = type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml'
   if (type !== '' && type !== 'application/json' && type !== protobufType && !isYaml) throw unsupported(type, valueTypes)
-  const bytes = await readBytes(request)
+  const bytes = await readBytes(request, isYaml ? maxYamlBytes : maxResourceBytes)
   if (type === protobufType) return bytes.length === 0 ? undefined : readKubernetesProtobuf(bytes)
   const text = textOf(bytes)
   if (text.trim() === '') return undefined
-  return isYaml ? parseYaml(text) : parseBoundedJson(text)
+  return bounded(isYaml ? parseYaml(text) : parseJson(text))
 }
 
 /** The value in a JSON body, whatever its media type says (patches have their own). */
 export async function readJson(request: Request): Promise<unknown> {
-  return parseBoundedJson(textOf(await readBytes(request)))
+  return bounded(parseJson(textOf(await readBytes(request))))
 }
 
 export function unsupported(type: string, accepted: readonly string[]): KaonError {
@@ -66,34 +66,9 @@ export function unsupported(type: string, accepted: readonly string[]): KaonErro
   )
 }
 
-function parseBoundedJson(text: string): unknown {
-  const value = parseJson(text)
+function bounded(value: unknown): unknown {
   checkDepth(value)
   return value
-}
-
-function parseYaml(text: string): unknown {
-  try {
-    const document = parseDocument(text, { uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
-    const [error] = document.errors
-    if (error === undefined) {
-      const value: unknown = document.toJS({ maxAliasCount: 100 })
-      checkDepth(value)
-      return value
-    }
-    const { line, column } = positionOf(text, error.pos[0])
-    throw badRequest(`The body is not YAML: ${yamlReason(error.code)} at line ${line}, column ${column}.`)
-  } catch (error) {
-    if (error instanceof KaonError) throw error
-    throw badRequest('The body is not YAML: it is nested too deep, or its aliases do not resolve.')
-  }
-}
-
-/** The parser's own messages repeat the text, which may be a secret. */
-function yamlReason(code: string): string {
-  if (code === 'DUPLICATE_KEY') return 'a key is there twice'
-  if (code === 'MULTIPLE_DOCS') return 'a second document starts'
-  return code.toLowerCase().replaceAll('_', ' ')
 }
 
 /** Everything that walks over the value afterwards may then do so by recursion. */

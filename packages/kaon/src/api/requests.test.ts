@@ -43,6 +43,36 @@ test('a body that cannot be read is refused with the place', async () => {
   assert.equal((await post(' ', 'application/json')).status, 400)
 })
 
+test('YAML that would take its reader long is refused at once', async () => {
+  const post = (body: string) => send('POST', '/api/v1/namespaces/default/configmaps', body, { 'content-type': 'application/yaml' })
+  const lines = (count: number, line: (i: number) => string) => Array.from({ length: count }, (_, i) => line(i)).join('\n')
+  const bodies: [what: string, body: string, status: number, says: RegExp][] = [
+    ['many keys', lines(20_000, (i) => `k${i}: x`), 400, /more than 50000 parts/],
+    ['open lists', '['.repeat(250_000), 400, /deeper than 100 levels/],
+    ['lists in lists by dashes', '- '.repeat(125_000), 400, /deeper than 100 levels/],
+    ['keys in keys', '? '.repeat(125_000), 400, /deeper than 100 levels/],
+    ['aliases', lines(2_000, (i) => `- &a${i} x\n- *a${i}`), 400, /more than 100 aliases/],
+    ['more than 256 KiB', `a: ${'x'.repeat(256 * 1024)}`, 413, /262144 bytes/],
+    ['keys that become one', 'data:\n  1: a\n  "1": b\n', 400, /a key is there twice at line 3, column 3/],
+    ['a list as a key', '? [a]\n: b\n', 400, /a key is no text at line 1, column 3/],
+    ['two documents', 'a: 1\n---\nb: 1\n', 400, /a second document starts/],
+  ]
+  for (const [what, body, status, says] of bodies) {
+    const startedAt = performance.now()
+    const answer = await post(body)
+    assert.equal(answer.status, status, what)
+    assert.match(answer.body.message, says, what)
+    assert.ok(performance.now() - startedAt < 2000, `${what} took ${performance.now() - startedAt} ms`)
+  }
+})
+
+test('a YAML body of thousands of keys is taken', async () => {
+  const data = Array.from({ length: 5000 }, (_, i) => `  k${i}: x`).join('\n')
+  const body = `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: many-keys\ndata:\n${data}\n`
+  const made = await send('POST', '/api/v1/namespaces/default/configmaps', body, { 'content-type': 'application/yaml' })
+  assert.equal(Object.keys(made.body.data).length, 5000)
+})
+
 test('a resource in YAML is taken like one in JSON, and given when asked for', async () => {
   const yaml = 'apiVersion: kaon.dev/v1\nkind: Function\nmetadata:\n  name: from-yaml\nspec:\n  source:\n    inline: "export default 1"\n'
   assert.equal((await send('POST', functionsPath, yaml, { 'content-type': 'application/yaml' })).status, 201)

@@ -4,16 +4,33 @@ import type { JsonObject } from './schema-node.ts'
 
 export const maxDepth = 64
 const maxStringLength = 2_000_000
+/** Of fields and list items, all the way down: every later step looks at each. */
+export const maxValues = 50_000
 
 export type JsonCopy = { value: unknown; errors: FieldError[] }
 
 /**
- * A deep copy of JSON, with what no resource may hold as errors: more than 64 levels, a `__proto__` key, overlong strings, and what is no JSON.
+ * A deep copy of JSON, with what no resource may hold as errors: more than 64 levels, more than 50,000 values, a `__proto__` key, overlong strings, and what is no JSON.
  * Members that are null or undefined are left out: null means "not given", as in Kubernetes.
  */
 export function copyJson(value: unknown): JsonCopy {
   const errors: FieldError[] = []
+  if (!holdsFew(value))
+    return { value: undefined, errors: [{ field: '', message: `must not hold more than ${maxValues} values`, reason: 'invalid' }] }
   return { value: copy(value, '', 0, errors), errors }
+}
+
+function holdsFew(root: unknown): boolean {
+  let left = maxValues
+  const pending = [{ value: root, depth: 0 }]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (typeof next.value !== 'object' || next.value === null || next.depth >= maxDepth) continue
+    const members = Object.values(next.value)
+    left -= members.length
+    if (left < 0) return false
+    for (const value of members) pending.push({ value, depth: next.depth + 1 })
+  }
+  return true
 }
 
 function copy(value: unknown, path: string, depth: number, errors: FieldError[]): unknown {

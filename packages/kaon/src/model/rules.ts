@@ -23,7 +23,7 @@ export function rulesOf(kind: Kind, object: JsonObject, options: ValidationOptio
 function metadataRules(kind: Kind, object: JsonObject): FieldError[] {
   if (!isJsonObject(object.metadata)) return []
   const { name, generateName, namespace } = object.metadata
-  const errors: FieldError[] = []
+  const errors: FieldError[] = ['labels', 'annotations'].flatMap((map) => sizeRules(map, object.metadata as JsonObject))
   if (name === undefined && generateName === undefined) errors.push({ field: 'metadata.name', message: 'is required', reason: 'required' })
   if (typeof name === 'string') errors.push(...nameRules(kind, name))
   if (namespace !== undefined && !kind.namespaced)
@@ -34,6 +34,18 @@ function metadataRules(kind: Kind, object: JsonObject): FieldError[] {
       reason: 'invalid',
     })
   return errors
+}
+
+/** As Kubernetes bounds annotations; each list and watch carries them along. */
+const maxMapBytes = 256 * 1024
+
+function sizeRules(map: string, metadata: JsonObject): FieldError[] {
+  if (!isJsonObject(metadata[map])) return []
+  let bytes = 0
+  for (const [key, value] of Object.entries(metadata[map]))
+    bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  if (bytes <= maxMapBytes) return []
+  return [{ field: `metadata.${map}`, message: `must hold at most ${maxMapBytes} bytes in all, not ${bytes}`, reason: 'invalid' }]
 }
 
 function nameRules(kind: Kind, name: string): FieldError[] {

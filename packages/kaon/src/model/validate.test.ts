@@ -191,6 +191,20 @@ describe('what no resource may hold', () => {
     assert.match(onlyError('ConfigMap', deep).message, /deeper than 64 levels/)
   })
 
+  test('more than 50,000 values are refused as one error, and no later step looks at them', () => {
+    const many = Object.fromEntries(Array.from({ length: 50_001 }, (_, i) => [`u${i}`, i]))
+    assert.match(onlyError('ConfigMap', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, ...many }).message, /50000 values/)
+  })
+
+  test('labels and annotations of more than 256 KiB are refused, each counted in all', () => {
+    const few = { a: 'x'.repeat(131_000), b: 'x'.repeat(131_000) }
+    assert.ok(prepare(functionKind, functionOf({}, { name: 'a', annotations: few })))
+    const annotations = { ...few, c: 'x'.repeat(1000) }
+    assert.equal(onlyError('Function', functionOf({}, { name: 'a', annotations })).field, 'metadata.annotations')
+    const labels = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`l${i}`, 'x'.repeat(40)]))
+    assert.equal(onlyError('Function', functionOf({}, { name: 'a', labels })).field, 'metadata.labels')
+  })
+
   test('the values of a Secret are in no error', () => {
     const secret = {
       apiVersion: 'v1',
