@@ -1,10 +1,14 @@
 import { Condition, ObjectMeta, type Resource } from './metadata.ts'
 import {
+  archiveUrlPattern,
   choice,
   closed,
   digestPattern,
   duration,
   environmentNamePattern,
+  gitRefPattern,
+  gitUrlPattern,
+  handlerPattern,
   mapOf,
   quantity,
   reserved,
@@ -12,6 +16,7 @@ import {
   type Static,
   subdomainPattern,
   Type,
+  tagPattern,
   text,
   triggerNamePattern,
 } from './schema.ts'
@@ -50,7 +55,7 @@ export const Source = closed(
     archive: Type.Optional(
       closed({
         url: text('Where the archive is: https, or http on this machine. A .tar, .tar.gz or .zip.', {
-          pattern: '^https?://',
+          pattern: archiveUrlPattern,
           maxLength: 2048,
         }),
         sha256: text('Its checksum, hexadecimal.', { pattern: '^[0-9a-f]{64}$' }),
@@ -58,10 +63,8 @@ export const Source = closed(
     ),
     git: Type.Optional(
       closed({
-        url: text('The repository: https, ssh or file.', { pattern: '^(https?|ssh|file)://|^[\\w.-]+@[\\w.-]+:', maxLength: 2048 }),
-        ref: Type.Optional(
-          text('Branch, tag or commit; the default branch when left out.', { pattern: '^[A-Za-z0-9_][A-Za-z0-9_./+-]*$', maxLength: 255 }),
-        ),
+        url: text('The repository: https, ssh or file.', { pattern: gitUrlPattern, maxLength: 2048 }),
+        ref: Type.Optional(text('Branch, tag or commit; the default branch when left out.', { pattern: gitRefPattern, maxLength: 255 })),
         path: Type.Optional(text('Folder within the repository.', { maxLength: 1024 })),
       }),
     ),
@@ -89,7 +92,7 @@ const Build = closed(
 const TrafficTarget = closed({
   revision: text("A revision's name, or latest.", { default: 'latest', pattern: subdomainPattern, maxLength: 63 }),
   percent: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Share of the requests; all shares make 100.' })),
-  tag: Type.Optional(text('Gives the revision an address of its own.', { pattern: '^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$' })),
+  tag: Type.Optional(text('Gives the revision an address of its own.', { pattern: tagPattern })),
 })
 export type TrafficTarget = Static<typeof TrafficTarget>
 
@@ -100,9 +103,7 @@ const Trigger = closed({
 /** The fields that decide bytes or process. A Revision's spec is these, frozen. */
 const revisionFields = {
   runtime: revisioned(choice(['node'], 'What runs the handler. Other languages come with their runtimes.', { default: 'node' })),
-  handler: revisioned(
-    text('File of the handler, or file#export.', { default: 'handler.ts', pattern: '^[^\\0#]+(#[A-Za-z_$][\\w$]*)?$', maxLength: 512 }),
-  ),
+  handler: revisioned(text('File of the handler, or file#export.', { default: 'handler.ts', pattern: handlerPattern, maxLength: 512 })),
   dialect: revisioned(choice(['kaon'], "Whose handler conventions. Other systems' come with their dialects.", { default: 'kaon' })),
   source: revisioned(Source),
   build: revisioned(Build),

@@ -1,7 +1,18 @@
 import { Condition, ObjectMeta, type Resource } from './metadata.ts'
-import { choice, closed, duration, namePattern, reserved, type Static, subdomainPattern, Type, text } from './schema.ts'
+import {
+  choice,
+  closed,
+  duration,
+  headerNamePattern,
+  hostPattern,
+  namePattern,
+  reserved,
+  type Static,
+  subdomainPattern,
+  Type,
+  text,
+} from './schema.ts'
 
-const headerName = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 const Destination = closed({
@@ -17,8 +28,8 @@ const Cors = closed({
     description: 'Allowed origins, as in https://app.example.com; * allows any.',
   }),
   methods: Type.Array(choice(httpMethods, 'Method.'), { default: ['GET', 'HEAD', 'POST'], description: 'Allowed methods.' }),
-  headers: Type.Array(Type.String({ pattern: headerName }), { default: [], description: 'Allowed request headers.' }),
-  exposeHeaders: Type.Array(Type.String({ pattern: headerName }), { default: [], description: 'Response headers a page may read.' }),
+  headers: Type.Array(Type.String({ pattern: headerNamePattern }), { default: [], description: 'Allowed request headers.' }),
+  exposeHeaders: Type.Array(Type.String({ pattern: headerNamePattern }), { default: [], description: 'Response headers a page may read.' }),
   credentials: Type.Boolean({ default: false, description: 'Whether cookies are allowed; not together with *.' }),
   maxAge: duration('How long a browser may keep the answer.', { default: '10m' }),
 })
@@ -28,7 +39,7 @@ const Authentication = closed(
     open: Type.Optional(Type.Literal(true, { description: 'Anybody may call, also from beyond this machine.' })),
     apiKey: Type.Optional(
       closed({
-        header: text('Header that carries the key.', { pattern: headerName, default: 'x-api-key' }),
+        header: text('Header that carries the key.', { pattern: headerNamePattern, default: 'x-api-key' }),
         secret: text('Secret of the same namespace; each of its values is a key.', { pattern: subdomainPattern, maxLength: 253 }),
       }),
     ),
@@ -45,7 +56,7 @@ const Rule = closed({
   match: choice(['prefix', 'exact'], 'How the path is matched; a prefix ends at a slash.', { default: 'prefix' }),
   methods: Type.Optional(Type.Array(choice(httpMethods, 'Method.'), { minItems: 1, description: 'Any when left out.' })),
   headers: Type.Optional(
-    Type.Array(closed({ name: text('Header name.', { pattern: headerName }), value: text('Exact value.', { maxLength: 4096 }) }), {
+    Type.Array(closed({ name: text('Header name.', { pattern: headerNamePattern }), value: text('Exact value.', { maxLength: 4096 }) }), {
       maxItems: 16,
       description: 'All must match.',
     }),
@@ -60,10 +71,11 @@ const Rule = closed({
 export type RouteRule = Static<typeof Rule>
 
 export const RouteSpec = closed({
-  hosts: Type.Array(
-    Type.String({ pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$', maxLength: 253 }),
-    { default: [], maxItems: 32, description: 'Host names without port; *.example.com matches one label. Any host when empty.' },
-  ),
+  hosts: Type.Array(Type.String({ pattern: hostPattern, maxLength: 253 }), {
+    default: [],
+    maxItems: 32,
+    description: 'Host names without port; *.example.com matches one label. Any host when empty.',
+  }),
   rules: Type.Array(Rule, {
     minItems: 1,
     maxItems: 256,

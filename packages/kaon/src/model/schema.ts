@@ -60,6 +60,16 @@ export const dataKeyPattern = '^(?!\\.\\.?$)[-._a-zA-Z0-9]{1,253}$'
 export const labelKeyPattern = '^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
 export const labelValuePattern = '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'
 export const triggerNamePattern = '^[a-z0-9][a-z0-9-]{0,62}$'
+const loopbackHttp = 'http://(localhost|[^/@?#]+\\.localhost|127(\\.\\d{1,3}){3}|\\[::1\\])(:\\d+)?(/|$)'
+/** Where archives come from: over TLS, or from this machine. */
+export const archiveUrlPattern = `^(https://[^/@?#]+|${loopbackHttp})`
+/** Repositories: over TLS or ssh, a folder, or http on this machine. */
+export const gitUrlPattern = `^((https|ssh|file)://|${loopbackHttp}|[\\w.-]+@[\\w.-]+:)`
+export const gitRefPattern = '^[A-Za-z0-9_][A-Za-z0-9_./+-]*$'
+export const tagPattern = '^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$'
+export const handlerPattern = '^[^\\0#]+(#[A-Za-z_$][\\w$]*)?$'
+export const hostPattern = '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
+export const headerNamePattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 
 /** What a pattern asks for, in words: errors say this instead of the pattern. */
 export const patternWords: Readonly<Record<string, string>> = {
@@ -76,6 +86,13 @@ export const patternWords: Readonly<Record<string, string>> = {
   '^/': "a path beginning with '/'",
   '^https?://': "an address beginning with 'https://' or 'http://'",
   '^[0-9a-f]{64}$': '64 hexadecimal digits in lower case',
+  [archiveUrlPattern]: "an address beginning with 'https://', or with 'http://' on this machine",
+  [gitUrlPattern]: "an address beginning with 'https://', 'ssh://' or 'file://', 'user@host:path', or 'http://' on this machine",
+  [gitRefPattern]: "a branch, tag or commit such as 'main' or 'v1.2.0'",
+  [tagPattern]: "at most 22 lower-case letters, digits and dashes, as in 'canary'",
+  [handlerPattern]: "a file, or a file and an export, as in 'handler.ts' or 'handler.ts#greet'",
+  [hostPattern]: "a host name in lower case without port, as in 'shop.example.com' or '*.example.com'",
+  [headerNamePattern]: "a header name such as 'x-api-key'",
   [triggerNamePattern]: 'lower-case letters, digits and dashes, at most 63',
 }
 
