@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -91,6 +91,20 @@ test('a replica sees nothing of the platform’s environment, and its token is n
   assert.equal(record.pid, pid)
   assert.equal(record.tokenDigest, rig.platform.expectedTokens.get(id))
   if (existsSync(`/proc/${pid}/environ`)) assert.equal(await readFile(`/proc/${pid}/environ`, 'utf8'), '')
+})
+
+test('the sockets of a replica are for its user alone', async () => {
+  await using rig = await openLocalRig(naughty)
+  const { id } = await oneReady(rig)
+  const sockets = () => readdir(rig.runFolder).then((names) => names.filter((name) => name.includes(id)).sort())
+  while ((await sockets()).length < 3) await system.clock.sleep(10)
+  assert.deepEqual(await sockets(), [`a-${id}.sock`, `l-${id}.sock`, `w-${id}-0-1.sock`])
+  const modes = async () =>
+    Promise.all((await sockets()).map(async (name) => ((await stat(join(rig.runFolder, name))).mode & 0o777).toString(8)))
+  // The admin socket comes last: it is made once the replica is ready.
+  const deadline = performance.now() + 5_000
+  while ((await modes()).some((mode) => mode !== '600') && performance.now() < deadline) await system.clock.sleep(10)
+  assert.deepEqual(await modes(), ['600', '600', '600'])
 })
 
 test('a replica killed with -9 is started again, its log says so, and nothing of it is left', async () => {

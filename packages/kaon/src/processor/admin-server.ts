@@ -2,7 +2,7 @@ import type { Files, HttpServer, Network } from '../base/system.ts'
 
 export type AdminServerDeps = {
   network: Pick<Network, 'createHttpServer'>
-  files: Pick<Files, 'rm'>
+  files: Pick<Files, 'rm' | 'chmod'>
   path: string
   metrics(): Promise<string>
   isReady(): boolean
@@ -30,6 +30,7 @@ export async function startAdminServer(deps: AdminServerDeps): Promise<AsyncDisp
     server.once('error', reject)
     server.listen(deps.path, resolve)
   })
+  await deps.files.chmod(deps.path, 0o600)
   return {
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve))

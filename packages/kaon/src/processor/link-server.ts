@@ -7,7 +7,7 @@ const maxPendingBytes = 1024 * 1024
 
 export type LinkServerDeps = {
   network: Pick<Network, 'createServer'>
-  files: Pick<Files, 'rm'>
+  files: Pick<Files, 'rm' | 'chmod'>
   path: string
   replica: string
   revisionUid: string
@@ -35,6 +35,7 @@ export class LinkServer {
       this.#server.once('error', reject)
       this.#server.listen(this.#deps.path, resolve)
     })
+    await this.#deps.files.chmod(this.#deps.path, 0o600)
   }
 
   /** The whole truth, told to all and to whoever comes later. */

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { WorkerMemory } from '../worker-memory.ts'
 import type { CallRunner } from './call-runner.ts'
@@ -38,7 +39,12 @@ export function listenFrames(deps: FrameServerDeps, socketPath: string): Promise
     server.once('error', reject)
     server.listen(socketPath, () => {
       server.off('error', reject)
-      resolve({ close })
+      try {
+        chmodSync(socketPath, 0o600)
+        resolve({ close })
+      } catch (error) {
+        reject(error)
+      }
     })
   })
 }
