@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
@@ -7,6 +7,7 @@ import * as https from 'node:https'
 import * as net from 'node:net'
 import { promisify } from 'node:util'
 import type { Clock, Processes, Random, System } from '../base/system.ts'
+import { spawn } from './spawn.ts'
 
 function createClock(): Clock {
   return {
