@@ -53,6 +53,8 @@ export type CommandContext = {
   settings: Settings
   /** Aborted when the user interrupts. */
   signal: AbortSignal
+  /** What a Ctrl-C does that arrives as a key: aborts `signal`, and the second time ends the process. */
+  interrupt(): void
   system: System
   api: ApiClient
 }

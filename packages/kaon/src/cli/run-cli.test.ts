@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -195,4 +196,56 @@ test('invoke sends standard input, headers and the method that were given', asyn
   assert.equal((await runTestCli(['invoke', 'hello', '-H', 'no colon'])).code, 2)
   assert.equal((await runTestCli(['invoke', 'hello', '-H', 'a: b\r\nc: d'])).code, 2)
   assert.equal((await runTestCli(['invoke', 'hello', '--async'])).code, 1)
+})
+
+/** An editor that waits until `gate` is there, and leaves a text that no server takes; it says each time that it ran. */
+async function badEditor(t: TestContext): Promise<{ folder: string; editor: string; runs: string; gate: string }> {
+  const folder = await temporaryFolder(t)
+  const [runs, gate] = [`${folder}/runs`, `${folder}/gate`]
+  writeFileSync(
+    `${folder}/editor.sh`,
+    `echo run >> ${runs}; while [ ! -e ${gate} ]; do sleep 0.02; done; echo '# no' > "$1"; echo "kind: [$$" >> "$1"\n`,
+  )
+  return { folder, editor: `sh ${folder}/editor.sh`, runs, gate }
+}
+
+/** What `edit` asks for before it opens the editor. */
+function oneFunction(request: IncomingMessage, response: ServerResponse): void {
+  const answers: Record<string, unknown> = {
+    '/apis': { groups: [{ preferredVersion: { groupVersion: 'kaon.dev/v1' } }] },
+    '/api/v1': { groupVersion: 'v1', resources: [] },
+    '/apis/kaon.dev/v1': { groupVersion: 'kaon.dev/v1', resources: [{ name: 'functions', kind: 'Function', namespaced: true }] },
+  }
+  const hello = { apiVersion: 'kaon.dev/v1', kind: 'Function', metadata: { name: 'hello', resourceVersion: '1' }, spec: {} }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answers[request.url ?? ''] ?? hello))
+}
+
+test('without a terminal edit opens the editor once, and keeps what it could not write', async (t) => {
+  const { url } = await serve(t, oneFunction)
+  const { folder, editor, runs, gate } = await badEditor(t)
+  writeFileSync(gate, '')
+  const result = await runTestCli(['edit', 'functions', 'hello', '--server', url], {
+    environment: { KAON_EDITOR: editor, TMPDIR: folder },
+  })
+  assert.equal(result.code, 1)
+  assert.equal(readFileSync(runs, 'utf8'), 'run\n')
+  const kept = /kept in '([^']+)'/.exec(result.error)?.[1] ?? ''
+  assert.match(readFileSync(kept, 'utf8'), /^kind: \[\d+\n$/)
+})
+
+test('an interrupt ends edit after the editor, even one that always leaves something wrong', async (t) => {
+  const { url } = await serve(t, oneFunction)
+  const { folder, editor, runs, gate } = await badEditor(t)
+  const environment = { KAON_EDITOR: editor, TMPDIR: folder }
+  let interrupt = () => {}
+  const running = runTestCli(['edit', 'functions', 'hello', '--server', url], {
+    environment,
+    isTerminal: true,
+    interrupt: (action) => (interrupt = action),
+  })
+  for (const deadline = Date.now() + 5000; !existsSync(runs) && Date.now() < deadline; ) await new Promise((tick) => setTimeout(tick, 5))
+  interrupt()
+  writeFileSync(gate, '')
+  assert.equal((await running).code, 130)
+  assert.equal(readFileSync(runs, 'utf8'), 'run\n')
 })

@@ -3,7 +3,7 @@ import { closestWord } from '../base/closest-word.ts'
 import { KaonError } from '../base/errors.ts'
 import type { System } from '../base/system.ts'
 import type { ApiClient } from './api-client.ts'
-import type { AnyCommand, Options } from './command.ts'
+import type { AnyCommand, CommandContext, Options } from './command.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { globalOptions } from './global-options.ts'
 import { renderCommand, renderGroup, renderOverview } from './help.ts'
@@ -17,12 +17,13 @@ export async function runCli(host: Host): Promise<number> {
   const interruption = new AbortController()
   const terminal = createTerminal(host, () => host.exit(exitCodes.fine))
   let interrupts = 0
-  host.onSignal(() => {
+  const interrupt = () => {
     interrupts += 1
     // The second time somebody asks, it is meant: whatever still hangs is left behind.
     if (interrupts > 1) host.exit(exitCodes.interrupted)
     interruption.abort()
-  })
+  }
+  host.onSignal(interrupt)
   let asJson = false
   try {
     const { name, words } = splitWords(host.args)
@@ -35,7 +36,7 @@ export async function runCli(host: Host): Promise<number> {
       terminal.out(renderCommand(command, terminal.outStyle))
       return exitCodes.fine
     }
-    return await execute(command, parsed, { host, terminal, signal: interruption.signal })
+    return await execute(command, parsed, { host, terminal, signal: interruption.signal, interrupt })
   } catch (thrown) {
     if (interruption.signal.aborted) return exitCodes.interrupted
     return exitCodeOf(reportError(thrown, terminal, { asJson, isDebug: host.environment['KAON_DEBUG'] === '1' }).code)
@@ -47,7 +48,7 @@ export async function runCli(host: Host): Promise<number> {
 async function execute(
   command: AnyCommand,
   parsed: Parsed,
-  base: { host: Host; terminal: Terminal; signal: AbortSignal },
+  base: Pick<CommandContext, 'host' | 'terminal' | 'signal' | 'interrupt'>,
 ): Promise<number> {
   const [{ createSystem }, { createApiClient }, { contextsPath, readContexts }, { resolveSettings }] = await Promise.all([
     import('../app/system.ts'),

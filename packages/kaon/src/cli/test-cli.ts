@@ -11,6 +11,8 @@ export type CliOptions = {
   environment?: Record<string, string>
   folder?: string
   input?: string
+  /** Stands before all three streams. */
+  isTerminal?: boolean
   interrupt?: (interrupt: () => void) => void
 }
 
@@ -18,6 +20,7 @@ export type CliOptions = {
 export async function runTestCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
   stdin.end(options.input ?? '')
+  for (const stream of [stdin, stdout, stderr]) Object.assign(stream, { isTTY: options.isTerminal ?? false })
   const read = (stream: PassThrough) => {
     const parts: Buffer[] = []
     stream.on('data', (part: Buffer) => parts.push(part))

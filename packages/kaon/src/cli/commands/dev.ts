@@ -13,6 +13,7 @@ import { createRedeployer, type Redeployer } from '../redeployer.ts'
 import { reportError } from '../report-error.ts'
 import { functions, pathOf } from '../resource-api.ts'
 import { readIgnoreRules } from '../source/archive.ts'
+import type { Terminal } from '../terminal.ts'
 
 export const dev = defineCommand({
   name: 'dev',
@@ -57,10 +58,10 @@ async function develop(context: CommandContext, session: Session, signal: AbortS
     url = ready ?? url
     if (session.withLogs && ready !== undefined) following ??= showLogs(context, first, over)
   })
-  const stopKeys = listenForKeys(host, (key) => onKey(key, { context, redeployer, url, end }))
+  const stopKeys = listenForKeys(host, { onKey: (key) => onKey(key, { context, redeployer, url, end }), interrupt: context.interrupt })
   const watcher = await watchFiles(context, first, () => redeployer.changed())
   redeployer.now()
-  if (host.stdin.isTTY) terminal.error(terminal.style.dim('r redeploy   o open   c clear   q quit'))
+  if (host.stdin.isTTY) showKeys(terminal)
   await new Promise<void>((resolve) => (over.aborted ? resolve() : over.addEventListener('abort', () => resolve(), { once: true })))
   stopKeys()
   await Promise.all([watcher.close(), redeployer.stop(), following])
@@ -131,11 +132,18 @@ type KeyContext = { context: CommandContext; redeployer: Redeployer; url: string
 function onKey(key: string, { context: { system, host, terminal }, redeployer, url, end }: KeyContext): void {
   if (key === 'q') end.abort()
   if (key === 'r') redeployer.now()
-  if (key === 'c') terminal.errorRaw('\x1b[2J\x1b[3J\x1b[H')
+  if (key === 'c') {
+    terminal.errorRaw('\x1b[2J\x1b[3J\x1b[H')
+    showKeys(terminal)
+  }
   if (key !== 'o' || url === undefined) return
   terminal.error(url)
   const child = system.processes.spawn(host.platform === 'darwin' ? 'open' : 'xdg-open', [url], { stdio: 'ignore', detached: true })
   // No browser on this machine: the address is on the screen.
   child.on('error', () => {})
   child.unref()
+}
+
+function showKeys(terminal: Terminal): void {
+  terminal.error(terminal.style.dim('r redeploy   o open   c clear   q quit'))
 }

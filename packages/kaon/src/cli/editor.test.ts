@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { splitWords } from './edit.ts'
+import { splitWords } from './editor.ts'
 
 test('an editor is split into words as a shell would, without being one', () => {
   assert.deepEqual(splitWords('code --wait'), ['code', '--wait'])
