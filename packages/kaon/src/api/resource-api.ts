@@ -15,14 +15,22 @@ import { readSelection } from './selectors/selection.ts'
 import { deletedList, deletedStatus, readDeleteOptions } from './verbs/delete.ts'
 import { listObjects, selectAll } from './verbs/list.ts'
 import { readDryRun, readFlag } from './verbs/query.ts'
-import { watchObjects } from './verbs/watch.ts'
+import { type OpenWatches, watchObjects } from './verbs/watch.ts'
 
 type Deps = { store: Store; log: Log } & Pick<System, 'clock' | 'random'>
-type Call = Deps & { writer: ObjectWriter; target: ResourceTarget; request: Request; query: URLSearchParams; as: Representation }
+type Call = Deps & {
+  openWatches: OpenWatches
+  writer: ObjectWriter
+  target: ResourceTarget
+  request: Request
+  query: URLSearchParams
+  as: Representation
+}
 
 /** The generic verbs, once for all kinds. Answers undefined for a subresource that it does not know. */
 export function createResourceApi(deps: Deps): (target: ResourceTarget, request: Request) => Promise<Response | undefined> {
   const writer = createObjectWriter(deps)
+  const openWatches: OpenWatches = { count: 0 }
   return async (target, request) => {
     const verbs = verbsOf(target)
     if (verbs === undefined) return undefined
@@ -30,7 +38,7 @@ export function createResourceApi(deps: Deps): (target: ResourceTarget, request:
     const method = request.method === 'HEAD' ? 'GET' : request.method
     const verb = Object.hasOwn(verbs, method) ? verbs[method] : undefined
     if (verb === undefined) return methodNotAllowed(request.method, pathname, Object.keys(verbs))
-    return verb({ ...deps, writer, target, request, query, as: readRepresentation(request, query) })
+    return verb({ ...deps, writer, openWatches, target, request, query, as: readRepresentation(request, query) })
   }
 }
 

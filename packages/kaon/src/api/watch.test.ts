@@ -129,6 +129,37 @@ test('a watch ends by itself when its time is up', async () => {
   assert.equal(await next, undefined)
 })
 
+test('a watch whose client takes nothing for a minute is broken off', async () => {
+  const events = await watch(`resourceVersion=${await versionNow()}`)
+  const next = events.next()
+  await create('untaken')
+  assert.equal(brief(await next), 'ADDED untaken')
+  await test_.clock.advance(59_000)
+  const second = events.next()
+  await create('taken-in-time')
+  assert.equal(brief(await second), 'ADDED taken-in-time')
+  await test_.clock.advance(61_000)
+  await assert.rejects(events.next(), /takes nothing/)
+})
+
+test('a thousand watches may be open; one more is told to wait, until one has ended', async () => {
+  const { api } = createTestApi(store)
+  const open = () => api.request(`http://localhost${path}?watch=1&resourceVersion=1`)
+  const readers = []
+  for (let i = 0; i < 1000; i++) {
+    const reader = (await open()).body!.getReader()
+    reader.read().catch(() => undefined)
+    readers.push(reader)
+  }
+  const refused = await open()
+  assert.equal(refused.status, 503)
+  assert.equal(refused.headers.get('retry-after'), '10')
+  await readers.pop()!.cancel()
+  const taken = await open()
+  assert.equal(taken.status, 200)
+  await Promise.all([taken.body!.cancel(), ...readers.map((reader) => reader.cancel())])
+})
+
 test('a watch asked for as tables names the columns once', async () => {
   const events = await watch(`resourceVersion=${await versionNow()}`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })
   await create('row-1')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SqliteEngine } from './sqlite-engine.ts'
-import type { FromThread, WriteRequest } from './sqlite-messages.ts'
+import type { FromThread, HistoryAnswer, WriteRequest } from './sqlite-messages.ts'
 
 const key = (name: string) => ({ resource: 'configmaps', namespace: 'default', name })
 const created = (id: number, name: string): WriteRequest => ({ id, kind: 'create', key: key(name), json: '{}' })
@@ -39,4 +39,28 @@ test('writes that came together are one commit, in which each has its own outcom
     committed.outcomes.map((outcome) => ('row' in outcome ? outcome.row.version : outcome.refusal.code)),
     [1, 'already_exists', 2, 3],
   )
+})
+
+test('a page of the history ends after 4 MiB, and the next goes on from there', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kaon-engine-'))
+  const posted: FromThread[] = []
+  const settings = { file: join(folder, 'store.sqlite'), maxBytes: 2 ** 30, history: { maxEvents: 100, maxAgeMs: 1e9, maxBytes: 1e9 } }
+  const engine = new SqliteEngine({ settings, post: (message) => posted.push(message), after: () => assert.fail('nothing failed') })
+  t.after(() => {
+    engine.close()
+    rmSync(folder, { recursive: true })
+  })
+  engine.open()
+  const json = JSON.stringify('x'.repeat(1_500_000))
+  engine.write(
+    ['a', 'b', 'c', 'd'].map((name, id) => ({ id, kind: 'create', key: key(name), json })),
+    0,
+  )
+  const page = (after: string) => {
+    engine.read(1, { kind: 'history', resource: 'configmaps', after, limit: 500 })
+    const { events, ...rest } = (posted.at(-1) as Extract<FromThread, { kind: 'answer' }>).answer as HistoryAnswer
+    return { names: events.map((event) => event.key.name).join(''), ...rest }
+  }
+  assert.deepEqual(page('0'), { names: 'abc', version: 3, complete: false })
+  assert.deepEqual(page('3'), { names: 'd', version: 4, complete: true })
 })

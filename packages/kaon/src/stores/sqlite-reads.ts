@@ -4,6 +4,9 @@ import { errorOf } from './sqlite-errors.ts'
 import type { EventRow, HistoryAnswer, ListAnswer, ReadRequest } from './sqlite-messages.ts'
 import { versionExpired } from './sqlite-refusals.ts'
 
+/** A page of the history ends once its JSON is this long: it waits in memory for a reader who may be slow. */
+const maxPageSize = 4 * 1024 * 1024
+
 type Query<K extends ReadRequest['kind']> = Extract<ReadRequest, { kind: K }>
 type EventTableRow = TableRow & Pick<EventRow, 'type'>
 type PageToken = { version: number; namespace: string; name: string }
@@ -58,11 +61,18 @@ function history(database: SqliteDatabase, query: Query<'history'>): HistoryAnsw
     .prepare(
       `SELECT type, resource, namespace, name, version, json FROM events WHERE resource = ? ${inNamespace} AND version > ? ORDER BY version LIMIT ?`,
     )
-    .all(...named(query), after, query.limit) as EventTableRow[]
-  const complete = rows.length < query.limit
+    .iterate(...named(query), after, query.limit) as Iterable<EventTableRow>
+  const page: EventTableRow[] = []
+  let size = 0
+  for (const row of rows) {
+    page.push(row)
+    size += row.json.length
+    if (size >= maxPageSize) break
+  }
+  const complete = page.length < query.limit && size < maxPageSize
   return {
-    events: rows.map(eventRow),
-    version: complete ? database.version : rows.at(-1)!.version,
+    events: page.map(eventRow),
+    version: complete ? database.version : page.at(-1)!.version,
     complete,
   }
 }

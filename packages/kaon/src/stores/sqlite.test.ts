@@ -111,7 +111,7 @@ test('a watch that begins long ago replays page by page while writes go on, with
 })
 
 test('a watcher that leaves too much waiting ends with expired', async (t) => {
-  const { store } = await openTemporary(t, { maxWatchLag: 10 })
+  const { store } = await openTemporary(t, { watchLimits: { events: 10 } })
   const watch = store.watch({ resource: 'configmaps', after: '0', signal: new AbortController().signal })[Symbol.asyncIterator]()
   await Promise.all([watch.next(), create(store, 'first')])
   for (let i = 0; i < 12; i++) await create(store, `n${i}`)
@@ -121,6 +121,33 @@ test('a watcher that leaves too much waiting ends with expired', async (t) => {
     },
     { code: 'expired' },
   )
+})
+
+test('a watcher that leaves too many bytes waiting ends with expired, and one that reads goes on', async (t) => {
+  const { store } = await openTemporary(t, { watchLimits: { size: 50_000 } })
+  const signal = new AbortController().signal
+  const watch = () => store.watch({ resource: 'configmaps', after: '0', signal })[Symbol.asyncIterator]()
+  const [stalled, reading] = [watch(), watch()]
+  await Promise.all([stalled.next(), reading.next(), create(store, 'first')])
+  for (let i = 0; i < 7; i++) {
+    await create(store, `n${i}`, 'x'.repeat(10_000))
+    assert.equal((await reading.next()).value.key.name, `n${i}`)
+  }
+  await assert.rejects(stalled.next(), { code: 'expired', message: 'The watch fell more than 50000 bytes behind.' })
+})
+
+test('when all watches together hold too much the slowest ends; an event that many wait for counts once', async (t) => {
+  const { store } = await openTemporary(t, { watchLimits: { sizeInAll: 50_000 } })
+  const signal = new AbortController().signal
+  const watch = () => store.watch({ resource: 'configmaps', after: '0', signal })[Symbol.asyncIterator]()
+  const stalled = [watch(), watch(), watch()]
+  await Promise.all([...stalled.map((one) => one.next()), create(store, 'first')])
+  for (let i = 0; i < 4; i++) await create(store, `n${i}`, 'x'.repeat(10_000))
+  await stalled[0]!.next()
+  await create(store, 'n4', 'x'.repeat(10_000))
+  await assert.rejects(stalled[1]!.next(), { code: 'expired' })
+  await assert.rejects(stalled[2]!.next(), { code: 'expired' })
+  assert.equal((await stalled[0]!.next()).value.key.name, 'n1')
 })
 
 test('an idle watch gets a bookmark every thirty seconds with the version that it has seen', async (t) => {

@@ -1,9 +1,10 @@
 import type { KaonError } from '../base/errors.ts'
 import type { Clock } from '../base/system.ts'
 import type { Resource, Stored } from '../model/metadata.ts'
+import { WatchBacklog } from './sqlite-backlog.ts'
 import { SqliteLink } from './sqlite-link.ts'
 import type { EventRow, GetAnswer, HistoryAnswer, HistoryLimits, ListAnswer, ObjectRow } from './sqlite-messages.ts'
-import { WatchQueue } from './sqlite-watch.ts'
+import { type WatchLimits, WatchQueue } from './sqlite-watch.ts'
 import type { ListQuery, ListResult, ObjectKey, Store, WatchEvent, WatchQuery, Write } from './store.ts'
 
 export type SqliteStoreOptions = {
@@ -18,13 +19,14 @@ export type SqliteStoreOptions = {
   history?: Partial<HistoryLimits>
   /** The file's largest size; beyond it writes fail with `data_full`. Default: 8 GiB. */
   maxBytes?: number
-  /** Events that a watcher may leave waiting before it ends with `expired`. Default: 2000. */
-  maxWatchLag?: number
+  /** What a watcher may leave waiting before it ends with `expired`. Default: 2000 events and 16 MiB, all watches together 128 MiB. */
+  watchLimits?: Partial<WatchLimits>
 }
 
 const bookmarkPeriodMs = 30_000
 const historyPageSize = 500
 const defaultHistory: HistoryLimits = { maxEvents: 10_000, maxAgeMs: 3_600_000, maxBytes: 128 * 1024 * 1024 }
+const defaultWatchLimits: WatchLimits = { events: 2000, size: 16 * 1024 * 1024, sizeInAll: 128 * 1024 * 1024 }
 
 /**
  * State in one SQLite file, in a thread of its own. A write is answered when it is on the disk; writes that arrive together share one fsync.
@@ -38,14 +40,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
 class SqliteStore implements Store {
   readonly #link: SqliteLink
-  readonly #maxWatchLag: number
+  readonly #watchLimits: WatchLimits
+  readonly #backlog = new WatchBacklog()
   readonly #watchers = new Set<WatchQueue>()
   readonly #bookmarks: { cancel(): void }
   /** Watchers were told of everything up to here. */
   #published = 0
 
-  constructor({ file, clock, thread, history, maxBytes = 8 * 1024 ** 3, maxWatchLag = 2000, onLost }: SqliteStoreOptions) {
-    this.#maxWatchLag = maxWatchLag
+  constructor({ file, clock, thread, history, maxBytes = 8 * 1024 ** 3, watchLimits, onLost }: SqliteStoreOptions) {
+    this.#watchLimits = { ...defaultWatchLimits, ...watchLimits }
     this.#link = new SqliteLink({
       thread: thread ?? new URL('./sqlite-thread.ts', import.meta.url),
       settings: { file, maxBytes, history: { ...defaultHistory, ...history } },
@@ -86,7 +89,7 @@ class SqliteStore implements Store {
 
   async *watch({ resource, namespace, after, signal }: WatchQuery): AsyncGenerator<WatchEvent> {
     const scope = namespace === undefined ? { resource } : { resource, namespace }
-    const queue = new WatchQueue(scope, this.#maxWatchLag)
+    const queue = new WatchQueue(scope, this.#watchLimits, this.#backlog)
     const stop = () => queue.close()
     signal.addEventListener('abort', stop)
     try {
@@ -111,6 +114,7 @@ class SqliteStore implements Store {
         yield delivery.kind === 'event' ? watchEventOf(delivery.event) : { type: 'bookmark', resourceVersion: String(delivery.version) }
     } finally {
       signal.removeEventListener('abort', stop)
+      queue.close()
       this.#watchers.delete(queue)
     }
   }
@@ -125,6 +129,17 @@ class SqliteStore implements Store {
     for (const event of events) {
       this.#published = event.version
       for (const watcher of this.#watchers) watcher.push(event)
+      this.#shedBacklog()
+    }
+  }
+
+  /** Those that hold the most end first. */
+  #shedBacklog(): void {
+    while (this.#backlog.size > this.#watchLimits.sizeInAll) {
+      let slowest: WatchQueue | undefined
+      for (const watcher of this.#watchers) if (watcher.size > (slowest?.size ?? 0)) slowest = watcher
+      if (slowest === undefined) return
+      slowest.expire('behind while all watches together hold too much')
     }
   }
 

@@ -1,3 +1,4 @@
+import { KaonError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { System } from '../../base/system.ts'
 import { apiVersionOf, type Kind } from '../../model/kinds.ts'
@@ -15,6 +16,11 @@ import { readCount, readFlag } from './query.ts'
 /** Watches end by themselves after 30 to 60 minutes, so that clients spread over time and dead ones do not pile up. */
 const shortestMs = 30 * 60_000
 
+/** A client that takes nothing for so long is gone, or will list anew. */
+const patienceMs = 60_000
+/** Well below the connections that the API takes, so that watches never keep everything else out. */
+const maxWatches = 1000
+
 type WatchRequest = {
   kind: Kind
   namespace: string | undefined
@@ -23,16 +29,23 @@ type WatchRequest = {
   as: Representation
   signal: AbortSignal
 }
-type WatchDeps = { store: Store; log: Log } & Pick<System, 'clock' | 'random'>
+/** How many watches an API serves now. */
+export type OpenWatches = { count: number }
+type WatchDeps = { store: Store; log: Log; openWatches: OpenWatches } & Pick<System, 'clock' | 'random'>
 type Sent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Stored }
 
-/** Changes as they happen, a JSON line each, until the client goes away or the time is up. */
+/** Changes as they happen, a JSON line each, until the client goes away or the time is up. Throws `overloaded`. */
 export function watchObjects(deps: WatchDeps, request: WatchRequest): Response {
+  if (deps.openWatches.count >= maxWatches)
+    throw new KaonError('overloaded', `${maxWatches} watches are open, which is all that are served at once.`, {
+      hint: 'End some and try again.',
+      retryAfterSeconds: 10,
+    })
   const seconds = readCount(request.query, 'timeoutSeconds') ?? 0
   const abort = abortWith(request.signal)
   const lifeMs = seconds > 0 ? seconds * 1000 : shortestMs * (1 + deps.random.fraction())
   const lines = watchLines(deps, request, { selection: readSelection(request.query, request.name), abort, lifeMs })
-  return new Response(textStream(lines, abort, deps.log), {
+  return new Response(textStream(lines, abort, deps.log, { clock: deps.clock, ms: patienceMs }), {
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
   })
 }
@@ -44,6 +57,7 @@ async function* watchLines(
 ): AsyncGenerator<string> {
   const end = deps.clock.after(lifeMs, () => abort.abort(), { idle: true })
   const present = createPresenter(deps, request)
+  deps.openWatches.count++
   try {
     yield* liveLines(deps, request, selection, { signal: abort.signal, present })
   } catch (error) {
@@ -52,6 +66,7 @@ async function* watchLines(
     deps.log.debug('A watch ended.', { error })
     yield `${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`
   } finally {
+    deps.openWatches.count--
     end.cancel()
     abort.abort()
   }
