@@ -26,12 +26,10 @@ export function notReady(
 }
 
 function failureOf({ status }: Stored<RevisionResource>): ErrorCode | undefined {
-  const failed = (type: string) => status?.conditions?.find((condition) => condition.type === type && condition.status === 'False')
-  const built = failed('Built')
-  if (built !== undefined) return codeOf(built, 'build_failed')
-  // Ready alone is False where it started once, and now cannot: a secret that it names is gone.
-  const notStarted = failed('Started') ?? failed('Ready')
-  return notStarted === undefined ? undefined : codeOf(notStarted, 'start_failed')
+  const built = findCondition(status?.conditions, 'Built')
+  if (built?.status === 'False') return codeOf(built, 'build_failed')
+  const started = findCondition(status?.conditions, 'Started')
+  return started?.status === 'False' ? codeOf(started, 'start_failed') : undefined
 }
 
 /** Reasons are codes of the error table as Kubernetes writes words, but for some that have no code of their own. */

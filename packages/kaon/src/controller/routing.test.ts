@@ -108,8 +108,6 @@ test('a function whose newest revision failed says the kind of failure, and not 
     const failed = withConditions(2, { Built: ['True', 'Built'], Started: ['False', reason], Ready: ['False', reason] })
     assert.equal(notReadyOf(failedBuild, failed)?.code, code)
   }
-  const secretGone = withConditions(2, { Built: ['True', 'Built'], Started: ['True', 'Started'], Ready: ['False', 'MissingReference'] })
-  assert.equal(notReadyOf(failedBuild, secretGone)?.code, 'start_failed')
 })
 
 test('calls wait for a revision that is being made, whatever became of others', () => {
