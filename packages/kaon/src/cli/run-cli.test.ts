@@ -78,11 +78,18 @@ test('words that are wrong are 2, whatever they are, and ask no server', async (
     ['get', 'functions', '-o', 'xml'],
     ['get', 'functions', '--server', 'ftp://x'],
     ['secret', 'crate'],
+    ['deploy', 'x.ts', '--name', 'A_b'],
+    ['deploy', 'x.ts', '--name', 'a'.repeat(64)],
+    ['deploy', 'x.ts', '--timeout', '5x'],
+    ['deploy', 'x.ts', '--timeout-wait', '5x'],
+    ['dev', 'x.ts', '--memory', '1 GB'],
+    ['run', 'x.ts', '--env', 'A-B=1'],
   ]) {
     const result = await runTestCli(words)
     assert.equal(result.code, 2, words.join(' '))
     assert.match(result.error, /^error: /)
   }
+  assert.match((await runTestCli(['deploy', 'x.ts', '--name', 'A_b'])).error, /'--name' .*lower-case letters, digits .*'A_b'/)
   assert.match((await runTestCli(['depoly'])).error, /Did you mean 'kaon deploy'\?/)
   assert.match((await runTestCli(['secret', 'crate'])).error, /Did you mean 'kaon secret create'\?/)
 })

@@ -41,7 +41,7 @@ export const deploy = defineCommand({
       throw new KaonError('usage', `Give a path or --file, not both: '${args.path}' and '${options.file[0]}'.`)
     const startedAt = system.clock.monotonic()
     const where = { workingFolder: host.workingFolder, namespace: settings.namespace }
-    const flags = readFunctionFlags(options)
+    const flags = await readFunctionFlags(options)
     using progress = createProgress({ terminal, clock: system.clock, settings })
     const plans: DeployPlan[] = []
     for (const file of options.file) plans.push(...(await planFile(system, where, file, flags)))

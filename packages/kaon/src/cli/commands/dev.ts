@@ -36,7 +36,7 @@ export const dev = defineCommand({
       throw new KaonError('not_available', 'Breakpoints in replicas are not available yet.', {
         hint: "Run the function alone: 'node --inspect-brk $(which kaon) run'.",
       })
-    await develop(invocation, { path: args.path ?? '.', flags: readFunctionFlags(options), withLogs: options.logs }, signal)
+    await develop(invocation, { path: args.path ?? '.', flags: await readFunctionFlags(options), withLogs: options.logs }, signal)
     return 0
   },
 })

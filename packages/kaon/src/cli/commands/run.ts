@@ -36,7 +36,7 @@ export const run = defineCommand({
       system,
       { workingFolder: host.workingFolder, namespace: settings.namespace },
       args.path ?? '.',
-      readFunctionFlags(options),
+      await readFunctionFlags(options),
     )
     const cacheFolder = localCacheFolder(host.environment, createMachine().temporaryFolder)
     using progress = createProgress({ terminal, clock: system.clock, settings })

@@ -15,7 +15,7 @@ export type Inferred = {
 }
 
 /** As model/schema.ts has it, which takes too long to load for one number; the server has the last word. */
-const nameMaxLength = 50
+export const nameMaxLength = 50
 const nodeExtensions = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']
 const handlerNames = ['handler', 'index', 'main', 'src/handler', 'src/index', 'src/main']
 export const manifestNames = ['kaon.yaml', 'kaon.yml', 'kaon.json']
