@@ -33,6 +33,10 @@ export async function readManifestFiles(
       for (const file of (await files.readdir(path)).filter((entry) => manifestExtensions.test(entry)).sort())
         add(await files.readFile(`${path}/${file}`, 'utf8'), `${name.replace(/\/$/, '')}/${file}`, path)
   }
-  if (found.length === 0) throw new KaonError('config_invalid', `There are no resources in ${names.map((name) => `'${name}'`).join(', ')}.`)
+  if (found.length === 0)
+    throw new KaonError(
+      'config_invalid',
+      `There are no resources in ${names.map((name) => (name === '-' ? 'standard input' : `'${name}'`)).join(', ')}.`,
+    )
   return found
 }

@@ -170,6 +170,7 @@ test('apply creates, leaves alone and changes; a broken file among them changes 
   const changed = await kaon(['apply', '-f', '-'], 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\ndata: { b: "2" }\n')
   assert.equal(changed.out, 'configmap/c configured\n')
   assert.deepEqual((await send('GET', '/api/v1/namespaces/default/configmaps/c')).body.data, { b: '2' })
+  assert.match((await kaon(['apply', '-f', '-'], '')).error, /no resources in standard input/)
   write('b.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: d }\n---\napiVersion: v1\nkind: [\n')
   const broken = await kaon(['apply', '-f', 'b.yaml'])
   assert.equal(broken.code, 1)
@@ -239,7 +240,10 @@ test('completion knows commands, options, and what the server has', async (t) =>
 
 test('init writes a template under the new name, and nothing where a file would be lost', async (t) => {
   const { kaon, work } = await start(t)
-  assert.equal((await kaon(['init', 'stream', 'My Ticker'])).code, 0)
+  const made = await kaon(['init', 'stream', 'My Ticker'])
+  assert.equal(made.code, 0)
+  assert.match(made.error, /'My Ticker' is no name for a function: it is called 'my-ticker'/)
+  assert.match(made.error, /kaon deploy 'My Ticker'\n/)
   const { readFileSync } = await import('node:fs')
   assert.match(readFileSync(`${work}/My Ticker/kaon.yaml`, 'utf8'), /name: my-ticker\n/)
   assert.match(readFileSync(`${work}/My Ticker/handler.ts`, 'utf8'), /text\/event-stream/)
@@ -263,4 +267,55 @@ test('wait ends when the condition holds, and with 6 when it does not', async (t
   assert.equal((await kaon(['wait', 'function/nobody'])).code, 3)
   assert.equal((await kaon(['wait', 'function/nobody', '--for=delete'])).code, 0)
   assert.equal((await kaon(['wait', 'function/hello', '--for=tea'])).code, 2)
+})
+
+test('a reference that is missing is hinted at with the command that makes it', async (t) => {
+  const { kaon, write, send } = await start(t)
+  write('hello.ts', 'export default () => 1')
+  write(
+    'kaon.yaml',
+    'apiVersion: kaon.dev/v1\nkind: Function\nmetadata: { name: hello }\nspec:\n  env:\n    - { name: A, secret: { name: api, key: token } }\n    - { name: B, config: { name: shop, key: url } }\n',
+  )
+  const message = "There is no secret 'api'. There is no config map 'shop'."
+  const [result] = await Promise.all([kaon(['deploy']), settle(send, 'hello', 1, { status: 'False', reason: 'MissingReference', message })])
+  assert.equal(result.code, 1)
+  assert.match(
+    result.error,
+    /try: .*'kaon secret create api --from-literal token=…', and 'kubectl create configmap shop --from-literal url=…'/,
+  )
+})
+
+test('an object too large for a note of what was applied is refused for what it holds itself, not for the note', async (t) => {
+  const { kaon, write, send } = await start(t)
+  const map = (value: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: big }\ndata: { a: ${value}, b: x }\n`
+  const path = '/api/v1/namespaces/default/configmaps/big'
+  const note = 'kubectl.kubernetes.io/last-applied-configuration'
+  write('big.yaml', map('small'))
+  await kaon(['apply', '-f', 'big.yaml'])
+  await send('PATCH', path, { metadata: { annotations: { mine: 'stays' } } }, { 'content-type': 'application/merge-patch+json' })
+  assert.ok((await send('GET', path)).body.metadata.annotations[note])
+  write('big.yaml', map('v'.repeat(300_000)))
+  const result = await kaon(['apply', '-f', 'big.yaml'])
+  assert.equal(result.out, 'configmap/big configured\n', result.error)
+  assert.deepEqual((await send('GET', path)).body.metadata.annotations, { mine: 'stays' })
+  write(
+    'fn.yaml',
+    `apiVersion: kaon.dev/v1\nkind: Function\nmetadata: { name: f }\nspec: { source: { upload: 'sha256:${'0'.repeat(64)}' }, env: [{ name: A, value: ${'v'.repeat(300_000)} }] }\n`,
+  )
+  const refused = await kaon(['apply', '-f', 'fn.yaml'])
+  assert.equal(refused.code, 1)
+  assert.match(refused.error, /spec\.env\[0\]\.value/)
+  assert.doesNotMatch(refused.error, /annotations/)
+  assert.ok(
+    refused.error.split('\n').every((line) => line.length < 400),
+    'lines are cut',
+  )
+})
+
+test('status names the server that answers, though nothing runs on the data folder', async (t) => {
+  const { kaon, work } = await start(t)
+  const result = await kaon(['status', '--data', `${work}/data`])
+  assert.equal(result.code, 1)
+  assert.match(result.out, /does not run on this data folder\n.*\nServer +\S+ answers at http:\/\/127\.0\.0\.1:\d+\n/)
+  assert.match((await kaon(['status', '--data', `${work}/data`, '--server', 'http://127.0.0.1:1'])).out, /does not run; start it/)
 })

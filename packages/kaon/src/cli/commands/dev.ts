@@ -19,7 +19,7 @@ export const dev = defineCommand({
   name: 'dev',
   description:
     'Deploys a function, and again whenever a file is saved; shows its log all the while. A save that does not build leaves the last good revision serving. ' +
-    'On a terminal: r redeploys, o opens the address, c clears the screen, q ends.',
+    'On a terminal: r redeploys, o opens the address, c clears the screen, q ends. Ctrl-C is its normal end: the exit code is 0.',
   arguments: { path: { description: 'A handler file or a folder. The current folder when left out.', optional: true, complete: 'files' } },
   options: {
     ...functionOptions,

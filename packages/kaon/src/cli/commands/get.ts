@@ -9,7 +9,8 @@ import { splitKind } from '../target.ts'
 
 export const get = defineCommand({
   name: 'get',
-  description: 'Lists the resources of a kind, or shows those that are named. Kinds go by any of their names: functions, function, fn.',
+  description:
+    'Lists the resources of a kind, or shows those that are named. Kinds go by any of their names: functions, function, fn. Ctrl-C is the normal end of a watch: the exit code is 0.',
   arguments: {
     kind: { description: 'A kind, several with commas, or KIND/NAME.', complete: 'kinds' },
     name: { description: 'Names; all of the kind when left out.', optional: true, many: true, complete: 'functions' },

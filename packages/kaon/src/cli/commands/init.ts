@@ -4,6 +4,7 @@ import { KaonError } from '../../base/errors.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { formatData } from '../output/print.ts'
 import { renderRows } from '../output/table.ts'
+import { shellWord } from '../shell-word.ts'
 import { toName } from '../source/infer.ts'
 import { listTemplates, type Template } from '../templates.ts'
 
@@ -49,8 +50,11 @@ export const init = defineCommand({
     const written = await write(invocation, template, folder, name)
     const shown = relative(host.workingFolder, folder) || '.'
     if (!settings.isQuiet) for (const file of written) terminal.error(`  ${terminal.style.green('+')} ${join(shown, file)}`)
+    const word = shellWord(shown)
+    if (!settings.isQuiet && name !== basename(folder))
+      terminal.error(`\n'${basename(folder)}' is no name for a function: it is called '${name}'.`)
     if (!settings.isQuiet)
-      terminal.error(`\nNext:\n  kaon deploy ${shown}\n  kaon invoke ${name}\n  kaon dev ${shown}        redeploys whenever you save`)
+      terminal.error(`\nNext:\n  kaon deploy ${word}\n  kaon invoke ${name}\n  kaon dev ${word}        redeploys whenever you save`)
     terminal.out(`${shown}\n`)
     return 0
   },

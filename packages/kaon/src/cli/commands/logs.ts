@@ -8,7 +8,8 @@ import { functions, pathOf } from '../resource-api.ts'
 
 export const logs = defineCommand({
   name: 'logs',
-  description: 'Shows what a function logged and printed. With -f it goes on, across restarts of the platform too.',
+  description:
+    'Shows what a function logged and printed. With -f it goes on, across restarts of the platform too, until Ctrl-C, which is its normal end: the exit code is 0.',
   arguments: { name: { description: 'The function.', complete: 'functions' } },
   options: {
     follow: { type: 'boolean', short: 'f', description: 'Go on with what comes.' },

@@ -12,7 +12,7 @@ export const run = defineCommand({
   name: 'run',
   description:
     'Builds one function and runs it here, in the foreground, with an HTTP front of its own and no platform: for a test, an IDE, a container, a small device. ' +
-    'Its log goes to stderr; Ctrl-C ends it once the calls under way are answered.',
+    'Its log goes to stderr; Ctrl-C ends it once the calls under way are answered, with 0: that is its normal end.',
   arguments: { path: { description: 'A handler file or a folder. The current folder when left out.', optional: true, complete: 'files' } },
   options: {
     ...functionOptions,

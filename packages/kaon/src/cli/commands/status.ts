@@ -10,10 +10,12 @@ import { formatBytes, formatData } from '../output/print.ts'
 import { renderRows } from '../output/table.ts'
 import { functions, listAll, pathOf } from '../resource-api.ts'
 
+const serverPatienceMs = 2000
+
 export const status = defineCommand({
   name: 'status',
   description:
-    'Shows the platform of a data folder: its processes with their memory, its addresses, its functions. Exits with 1 when it does not run.',
+    'Shows the platform of a data folder: its processes with their memory, its addresses, its functions. Exits with 1 when it does not run, and then says whether the server in force (--server, a context, or the usual address) answers.',
   arguments: {},
   options: {
     data: { type: 'string', value: 'FOLDER', description: "The platform's data folder.", environment: 'KAON_DATA', complete: 'files' },
@@ -29,9 +31,11 @@ export const status = defineCommand({
     const isRunning = platform !== undefined && (await isAlive(system.processes, platform.pid, platform.startTime))
     const processes = await processesOf(invocation, dataFolder, isRunning ? platform : undefined)
     const found = isRunning ? await functionsOf(invocation, platform) : []
+    const server = isRunning ? undefined : await serverOf(invocation)
     const report = {
       running: isRunning,
       dataFolder,
+      ...(server === undefined ? {} : { server }),
       ...(isRunning
         ? { version: platform.version, startedAt: platform.startedAt, apiUrl: platform.apiUrl, gatewayUrl: platform.gatewayUrl }
         : {}),
@@ -45,11 +49,14 @@ export const status = defineCommand({
   },
 })
 
+type Server = { url: string; version: string }
 type ProcessRow = { what: string; pid: number; memoryBytes: number }
 type FunctionRow = { namespace: string; name: string; ready: string; replicas: number; url: string }
 type Report = {
   running: boolean
   dataFolder: string
+  /** Another platform, which answers though none runs on the data folder. */
+  server?: Server
   version?: string
   startedAt?: string
   apiUrl?: string
@@ -95,7 +102,21 @@ async function functionsOf({ system, settings, host }: CommandContext, { apiUrl 
   }
 }
 
-function render({ running, dataFolder, version, startedAt, apiUrl, gatewayUrl, processes, functions: found }: Report): string {
+/** The server that commands would talk to, if one answers there soon. */
+async function serverOf({ api, system, settings }: CommandContext): Promise<Server | undefined> {
+  const late = new AbortController()
+  const timer = system.clock.after(serverPatienceMs, () => late.abort())
+  try {
+    const { gitVersion } = await api.json<{ gitVersion?: unknown }>('GET', '/version', undefined, { signal: late.signal })
+    return typeof gitVersion === 'string' ? { url: settings.server, version: gitVersion } : undefined
+  } catch {
+    return undefined
+  } finally {
+    timer.cancel()
+  }
+}
+
+function render({ running, dataFolder, server, version, startedAt, apiUrl, gatewayUrl, processes, functions: found }: Report): string {
   const head = running
     ? [
         ['Kaon', `${version}, since ${startedAt}`],
@@ -104,8 +125,9 @@ function render({ running, dataFolder, version, startedAt, apiUrl, gatewayUrl, p
         ['Data', dataFolder],
       ]
     : [
-        ['Kaon', "does not run; start it with 'kaon start'"],
+        ['Kaon', server === undefined ? "does not run; start it with 'kaon start'" : 'does not run on this data folder'],
         ['Data', dataFolder],
+        ...(server === undefined ? [] : [['Server', `${server.version} answers at ${server.url}`]]),
       ]
   const sections = [renderRows(head)]
   if (processes.length > 0) {

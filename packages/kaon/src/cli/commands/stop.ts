@@ -1,6 +1,7 @@
 import { readConfig } from '../../app/config.ts'
 import { stopPlatform } from '../../app/stop-platform.ts'
 import { defineCommand } from '../command.ts'
+import { withDataOption } from '../data-option.ts'
 import { configSources } from '../platform-options.ts'
 import { createProgress } from '../progress.ts'
 
@@ -18,7 +19,9 @@ export const stop = defineCommand({
     const config = await readConfig(configSources(invocation, { data: options.data }))
     using progress = createProgress({ terminal, clock: system.clock, settings })
     progress.step('Stopping the platform')
-    const stopped = await stopPlatform(config, system)
+    const stopped = await stopPlatform(config, system).catch((error: unknown) => {
+      throw withDataOption(error, invocation, config.dataFolder)
+    })
     if (stopped.kind === 'stopped') progress.done('The platform has stopped.')
     else if (stopped.replicasEnded > 0)
       progress.done(`The platform did not run; ${stopped.replicasEnded} replicas that it had left behind were ended.`)

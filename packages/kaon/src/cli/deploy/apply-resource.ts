@@ -9,6 +9,8 @@ export type Applied = { outcome: 'created' | 'configured' | 'unchanged'; object:
 /** kubectl's own, so that both may apply the same object. */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 const attempts = 5
+/** What the annotations of an object may hold together, in the server's rules and in Kubernetes's. */
+const maxAnnotationBytes = 256 * 1024
 
 /**
  * Makes an object what the file says, leaving alone what others set, as kubectl's client-side apply does.
@@ -37,7 +39,8 @@ export async function applyResource(
 
 async function patchLive(api: ApiClient, path: string, resource: Resource, live: Resource): Promise<Applied> {
   const desired = withLastApplied(resource)
-  const patch = threeWayPatch(readLastApplied(live), desired as Record<string, unknown>, live as Record<string, unknown>)
+  const last = readLastApplied(live)
+  const patch = threeWayPatch(last, desired as Record<string, unknown>, live as Record<string, unknown>)
   if (Object.keys(patch).length === 0) return { outcome: 'unchanged', object: live }
   const metadata = (patch['metadata'] ?? {}) as Record<string, unknown>
   const body = { ...patch, metadata: { ...metadata, resourceVersion: live.metadata.resourceVersion } }
@@ -45,21 +48,36 @@ async function patchLive(api: ApiClient, path: string, resource: Resource, live:
   return { outcome: object.metadata.resourceVersion === live.metadata.resourceVersion ? 'unchanged' : 'configured', object }
 }
 
-/** Secrets get no note of what was applied: it would show their values. */
+/**
+ * Secrets get no note of what was applied: it would show their values. Nor does an object that would be over its limit
+ * by the note alone: what the server says is then about what the author wrote.
+ */
 function withLastApplied(resource: Resource): Resource {
   if (resource.kind === 'Secret') return secretAsData(resource)
   const { status: _status, ...said } = resource
   const note = `${JSON.stringify(said)}\n`
-  return { ...said, metadata: { ...said.metadata, annotations: { ...said.metadata.annotations, [lastApplied]: note } } }
+  const annotations = { ...said.metadata.annotations, [lastApplied]: note }
+  const bytes = Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(String(value)),
+    0,
+  )
+  const kept = bytes > maxAnnotationBytes ? { ...said.metadata.annotations } : annotations
+  return { ...said, metadata: { ...said.metadata, annotations: kept } }
 }
 
 function readLastApplied(live: Resource): Record<string, unknown> {
   if (live.kind === 'Secret') return { data: live['data'] ?? {} }
   try {
-    return JSON.parse(live.metadata.annotations?.[lastApplied] ?? '{}') as Record<string, unknown>
+    return withNote(JSON.parse(live.metadata.annotations?.[lastApplied] ?? '{}') as Record<string, unknown>)
   } catch {
     return {}
   }
+}
+
+/** A note that is not written again goes: it would tell of another time. */
+function withNote(last: Record<string, unknown>): Record<string, unknown> {
+  const metadata = (last['metadata'] ?? {}) as { annotations?: object }
+  return { ...last, metadata: { ...metadata, annotations: { ...metadata.annotations, [lastApplied]: '' } } }
 }
 
 function secretAsData(resource: Resource): Resource {

@@ -4,6 +4,7 @@ import type { FunctionResource } from '../../model/function.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { Progress } from '../progress.ts'
 import { find, functions, pathOf, watch } from '../resource-api.ts'
+import { missingReferenceHint } from './missing-reference.ts'
 
 export type AwaitReadyDeps = { api: ApiClient; clock: System['clock']; progress: Progress }
 
@@ -90,11 +91,14 @@ export function judge(resource: FunctionResource, generation: number): Verdict {
   const code = codeOfReason(ready.reason)
   const error = new KaonError(code, `Function '${metadata.name}' is not ready: ${ready.message}`, {
     hint:
-      code === 'start_failed'
-        ? `See 'kaon logs ${metadata.name}' and 'kaon describe function ${metadata.name}'.`
-        : `Mend it and deploy again; 'kaon describe function ${metadata.name}' tells the story.`,
+      (ready.reason === 'MissingReference' ? missingReferenceHint(resource, ready.message) : undefined) ?? generalHint(code, metadata.name),
   })
   return { kind: 'failed', error }
+}
+
+function generalHint(code: ErrorCode, name = ''): string {
+  if (code === 'start_failed') return `See 'kaon logs ${name}' and 'kaon describe function ${name}'.`
+  return `Mend it and deploy again; 'kaon describe function ${name}' tells the story.`
 }
 
 /** `BuildFailed` is `build_failed`; a reason that is no code of ours is a failed start. */
