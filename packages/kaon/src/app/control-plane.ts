@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createApi } from '../api/api.ts'
 import type { ReadinessCheck } from '../api/api-deps.ts'
+import { errorTable, type KaonError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, System } from '../base/system.ts'
 import { type Caches, createCaches } from '../controller/caches.ts'
@@ -103,7 +104,7 @@ function serveApi({ config, version, gatewayUrl }: ControlPlaneOptions, parts: A
     invoke: createInvoke({ network, gatewaySocket: placesOf(config).gatewaySocket, stripsAuthorization: tokenDigest !== undefined }),
     metricsText: async () => metrics.text(depthsOf(controllers)),
     functionMetrics: createFunctionMetrics({ network, clock, platform, adminSocketOf: (id) => adminSocket(runFolder, id) }),
-    readiness: () => readinessOf(routing),
+    readiness: () => [storeReadiness(parts.state.storeRefusal()), ...readinessOf(routing)],
     access: { hosts: allowedHosts, loopbackOnly: isLoopback(host), ...(tokenDigest === undefined ? {} : { tokenDigest }) },
     info: { version, gatewayUrl },
   })
@@ -133,6 +134,12 @@ function keyDigestsOf({ secrets }: Pick<Caches, 'secrets'>): (namespace: string,
 
 function depthsOf({ reconcilers }: Controllers): Record<string, number> {
   return Object.fromEntries(Object.entries(reconcilers).map(([name, { depth }]) => [name, depth]))
+}
+
+/** Health is told to anybody, so without the message: it names the file. */
+export function storeReadiness(refusal: KaonError | undefined): ReadinessCheck {
+  if (refusal === undefined) return { name: 'store', ok: true, message: 'The store takes writes.' }
+  return { name: 'store', ok: false, message: `${refusal.code}: ${errorTable[refusal.code].title}.` }
 }
 
 function readinessOf(routing: RoutingPublisher): ReadinessCheck[] {

@@ -29,6 +29,8 @@ export type PlatformStateOptions = {
 /** What the control plane works on: everything in the data folder, and the replicas. */
 export type PlatformState = {
   store: Store
+  /** Why the store takes no writes now; undefined when it does. */
+  storeRefusal(): KaonError | undefined
   blobs: BlobStore
   builder: Builder
   buildLogs: BuildLogs
@@ -45,8 +47,14 @@ export async function openPlatformState(options: PlatformStateOptions, system: S
   const { dataFolder, runFolder, poolSize } = config
   const places = placesOf(config)
   const thread = storeThread === undefined ? {} : { thread: storeThread }
+  let storeRefusal: KaonError | undefined
+  const onWritable = (refusal: KaonError | undefined) => {
+    storeRefusal = refusal
+    if (refusal === undefined) log.info('The store takes writes again.')
+    else log.warn('The store takes no writes now.', { error: refusal })
+  }
   const [store, processor, salt, gatewayToken] = await Promise.all([
-    openSqliteStore({ file: places.store, clock, onLost: onStoreLost, ...thread }),
+    openSqliteStore({ file: places.store, clock, onLost: onStoreLost, onWritable, ...thread }),
     bundleProcessor({ cacheFolder: join(places.cache, 'processor'), files }),
     files.readFile(places.salt),
     files.readFile(places.gatewayToken, 'utf8'),
@@ -55,6 +63,7 @@ export async function openPlatformState(options: PlatformStateOptions, system: S
   const blobs = createFolderBlobStore({ folder: places.blobs, files, clock, random })
   return {
     store,
+    storeRefusal: () => storeRefusal,
     blobs,
     builder: createLazyBuilder({ system, blobs, log, environment: options.buildEnvironment, places }),
     buildLogs: createBuildLogs({ folder: places.builds, files, clock }),

@@ -30,14 +30,17 @@ export class SqliteEngine {
     this.#deps = deps
   }
 
-  /** Says `opened` or `failed`. */
+  /** Says `opened` or `failed`. On a full disk it opens for reading, and for writing once there is room. */
   open(): void {
     const { settings, post } = this.#deps
     try {
       this.#database = connect(settings)
-      this.#database.settle()
       this.#published = this.#database.version
+      const failure = settleUnlessFull(this.#database)
       post({ kind: 'opened', version: this.#published })
+      if (failure === undefined) return
+      this.#refuseWrites(refusalOf(failure, settings.file))
+      this.#reopenLater(true)
     } catch (error) {
       this.close()
       post({ kind: 'failed', refusal: refusalOf(error, settings.file) })
@@ -55,7 +58,7 @@ export class SqliteEngine {
       this.#published = this.#database.version
       this.#deps.post({ kind: 'committed', events, outcomes })
     } catch (error) {
-      this.#refusal = refusalOf(error, this.#deps.settings.file)
+      this.#refuseWrites(refusalOf(error, this.#deps.settings.file))
       this.#refuseAll(writes)
       this.#attempt = 0
       this.#reopen(leavesDataReadable(error))
@@ -87,17 +90,27 @@ export class SqliteEngine {
       if (isReadable) this.#database = database
       database.settle()
       this.#database = database
-      this.#refusal = undefined
+      this.#refuseWrites(undefined)
       this.#publishMissed(database)
     } catch (error) {
-      this.#refusal = refusalOf(error, this.#deps.settings.file)
+      this.#refuseWrites(refusalOf(error, this.#deps.settings.file))
       if (!isReadable || !leavesDataReadable(error)) {
         this.#database = undefined
         database?.close()
       }
-      const delayMs = reopenDelaysMs[Math.min(this.#attempt++, reopenDelaysMs.length - 1)]!
-      this.#deps.after(delayMs, () => this.#reopen(isReadable))
+      this.#reopenLater(isReadable)
     }
+  }
+
+  #reopenLater(isReadable: boolean): void {
+    const delayMs = reopenDelaysMs[Math.min(this.#attempt++, reopenDelaysMs.length - 1)]!
+    this.#deps.after(delayMs, () => this.#reopen(isReadable))
+  }
+
+  #refuseWrites(refusal: Refusal | undefined): void {
+    const isNews = refusal?.code !== this.#refusal?.code
+    this.#refusal = refusal
+    if (isNews) this.#deps.post({ kind: 'writable', refusal })
   }
 
   /** A commit whose fsync failed was answered as failed, but may be there after all. */
@@ -123,6 +136,17 @@ export class SqliteEngine {
 }
 
 const closed: Refusal = { code: 'store_unavailable', message: 'The store is closed.' }
+
+/** The error of a full disk; throws any other. */
+function settleUnlessFull(database: SqliteDatabase): unknown {
+  try {
+    database.settle()
+  } catch (error) {
+    if (!leavesDataReadable(error)) throw error
+    return error
+  }
+  return undefined
+}
 
 function connect({ file, maxBytes, history }: SqliteSettings): SqliteDatabase {
   return new SqliteDatabase(file, maxBytes, history)

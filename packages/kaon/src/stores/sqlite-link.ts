@@ -15,6 +15,8 @@ type LinkDeps = {
   settings: SqliteSettings
   clock: Pick<Clock, 'now'>
   onEvents(events: EventRow[]): void
+  /** Why writes are refused from here on; undefined when they are taken again. */
+  onWritable(refusal: KaonError | undefined): void
   /** The thread is gone for good, other than by `close`. */
   onLost(error: KaonError): void
 }
@@ -100,6 +102,7 @@ export class SqliteLink {
   #take(message: FromThread): void {
     if (message.kind === 'opened') this.#opened.resolve(message.version)
     else if (message.kind === 'failed') this.#opened.reject(errorOf(message.refusal))
+    else if (message.kind === 'writable') this.#deps.onWritable(message.refusal && errorOf(message.refusal))
     else if (message.kind === 'answer') this.#settle(message.id)?.resolve(message.answer)
     else if (message.kind === 'refused') this.#settle(message.id)?.reject(errorOf(message.refusal))
     else this.#takeCommitted(message)

@@ -38,6 +38,8 @@ export type ToThread =
 export type FromThread =
   | { kind: 'opened'; version: number }
   | { kind: 'failed'; refusal: Refusal }
+  /** Why nothing can be written from here on, or that it can again. */
+  | { kind: 'writable'; refusal: Refusal | undefined }
   /** In the order of versions, before any answer that knows of them. */
   | { kind: 'committed'; events: EventRow[]; outcomes: WriteOutcome[] }
   | { kind: 'answer'; id: number; answer: unknown }

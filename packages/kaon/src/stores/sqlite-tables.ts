@@ -52,11 +52,13 @@ export function openTables(file: string, maxBytes: number): DatabaseSync {
 /**
  * Makes sure that what can be read is on the disk; before this, nothing may be written.
  * After a failed fsync the kernel may hold pages of the log as clean that never reached the disk, and a later commit behind them would be lost
- * with them. Copying the log into the database writes them anew, and the log starts over.
+ * with them. Copying the log into the database writes them anew, and the log starts over. That takes no room where the log is empty, so a row
+ * is written too: only then is it known that the disk takes more.
  */
 export function settleLog(database: DatabaseSync): void {
   const { busy } = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
   if (busy !== 0) throw new KaonError('store_unavailable', 'The log of the store cannot be copied into it now.')
+  database.exec('UPDATE meta SET version = version')
 }
 
 /** Only its owner may read it: it holds secrets. SQLite gives the log the database's mode. */

@@ -13,6 +13,8 @@ export type SqliteStoreOptions = {
   clock: Pick<Clock, 'now' | 'every'>
   /** Called once when the store's thread is gone for good; every call fails from then on. */
   onLost?: (error: KaonError) => void
+  /** Called with the reason when writes begin to be refused (a full disk, mostly), and with nothing when they are taken again. */
+  onWritable?: (refusal: KaonError | undefined) => void
   /** The file of the store's thread, where it was bundled to another place. */
   thread?: URL
   /** What watches can replay. Default: 10,000 events, an hour, 128 MiB. */
@@ -30,6 +32,7 @@ const defaultWatchLimits: WatchLimits = { events: 2000, size: 16 * 1024 * 1024, 
 
 /**
  * State in one SQLite file, in a thread of its own. A write is answered when it is on the disk; writes that arrive together share one fsync.
+ * Where the disk is full an existing file is opened for reading, and writes fail with `data_full` until there is room.
  * Rejects with `data_read_only`, `data_full`, `data_locked`, `data_newer` or `store_unavailable` (a damaged file) when it cannot be opened.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
@@ -47,13 +50,14 @@ class SqliteStore implements Store {
   /** Watchers were told of everything up to here. */
   #published = 0
 
-  constructor({ file, clock, thread, history, maxBytes = 8 * 1024 ** 3, watchLimits, onLost }: SqliteStoreOptions) {
+  constructor({ file, clock, thread, history, maxBytes = 8 * 1024 ** 3, watchLimits, onLost, onWritable }: SqliteStoreOptions) {
     this.#watchLimits = { ...defaultWatchLimits, ...watchLimits }
     this.#link = new SqliteLink({
       thread: thread ?? new URL('./sqlite-thread.ts', import.meta.url),
       settings: { file, maxBytes, history: { ...defaultHistory, ...history } },
       clock,
       onEvents: (events) => this.#publish(events),
+      onWritable: (refusal) => onWritable?.(refusal),
       onLost: (error) => {
         this.#endWatches(error)
         onLost?.(error)
