@@ -18,8 +18,9 @@ export function createAccess(rules: AccessRules): (request: Request) => void {
     throw new KaonError('usage', 'The digest of the token must be 64 hexadecimal digits.')
   const allowed = new Set(rules.hosts.map((host) => host.toLowerCase()))
   return (request) => {
-    const { pathname } = new URL(request.url)
+    // First: a server makes the address out of Host, so until that is checked it need not be one.
     const host = checkHost(request, allowed)
+    const { pathname } = new URL(request.url)
     checkOrigin(request, host, pathname)
     if (rules.tokenDigest !== undefined && !openPaths.includes(pathname)) checkToken(request, rules.tokenDigest)
   }

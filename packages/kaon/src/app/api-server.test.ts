@@ -33,6 +33,12 @@ async function serve(t: TestContext, overrides: Partial<ApiDeps> = {}) {
   }
 }
 
+test('a Host that makes no address is refused as one that is not served', async (t) => {
+  const ask = await serve(t)
+  for (const host of ['127.0.0.1070', '999.1.1.1', 'evil.example'])
+    assert.deepEqual({ host, status: (await ask('/healthz', { host })).status }, { host, status: 421 })
+})
+
 test('a platform whose store takes no writes is not ready, says why, and names no file', async (t) => {
   let refusal: KaonError | undefined
   const ask = await serve(t, { readiness: () => [storeReadiness(refusal)] })
