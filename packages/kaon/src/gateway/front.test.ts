@@ -159,3 +159,42 @@ test('CONNECT and unknown methods are refused, upgrades are left out', async () 
   const upgrade = await request(system.network, { port: rig.port, path: '/up', headers: { connection: 'upgrade', upgrade: 'websocket' } })
   assert.equal(upgrade.text, 'got GET /up ')
 })
+
+test('a CONNECT whose sender resets the connection, at once or after the refusal, harms nobody', async () => {
+  for (const delayMs of [0, 30]) {
+    await exchangeBytes(system.network, rig.port, `CONNECT a:80 HTTP/1.1\r\n${host}\r\n`, (socket) =>
+      setTimeout(() => socket.resetAndDestroy(), delayMs),
+    )
+  }
+  assert.deepEqual(statuses(await send(`GET /still-here HTTP/1.1\r\n${host}connection: close\r\n\r\n`)), [200])
+})
+
+test('a CONNECT after a request that was refused with its body unread is let go with that refusal', async () => {
+  const refused = 'POST /fn/x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'
+  const rest = `0\r\n\r\nCONNECT a:80 HTTP/1.1\r\n${host}\r\n`
+  const tooLarge = `POST / HTTP/1.1\r\n${host}content-length: 104857601\r\nexpect: 100-continue\r\n\r\n`
+  assert.deepEqual(statuses(await send(refused + rest)), [404])
+  const split = await exchangeBytes(system.network, rig.port, refused, (socket) => socket.once('data', () => socket.write(rest)))
+  assert.deepEqual(statuses(split), [404])
+  assert.deepEqual(statuses(await send(tooLarge + rest)), [413])
+})
+
+test('a CONNECT behind an unanswered request does not answer it', async () => {
+  const behind = await send(`GET /slow HTTP/1.1\r\n${host}\r\nCONNECT a:80 HTTP/1.1\r\n${host}\r\n`)
+  assert.deepEqual(statuses(behind), [])
+  const after = await exchangeBytes(system.network, rig.port, `GET /first HTTP/1.1\r\n${host}\r\n`, (socket) =>
+    socket.once('data', () => socket.write(`CONNECT a:80 HTTP/1.1\r\n${host}\r\n`)),
+  )
+  assert.deepEqual(statuses(after), [200, 405])
+})
+
+test('a sender of CONNECT that neither reads nor closes is closed', { timeout: 5_000 }, async (t) => {
+  const socket = system.network.connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined)
+  socket.write(`CONNECT a:80 HTTP/1.1\r\n${host}\r\n`)
+  const beat = setInterval(() => socket.write('x'), 100)
+  t.after(() => {
+    clearInterval(beat)
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()))
+})

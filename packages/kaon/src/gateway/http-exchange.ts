@@ -67,6 +67,11 @@ export class HttpExchange implements Exchange {
     return !this.#isAnswered && !this.#response.headersSent
   }
 
+  /** Answered to the last byte, and so is all before it on this connection; or the connection is gone. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   readBody(): void {
     if (this.#isReading) {
       this.#request.resume()

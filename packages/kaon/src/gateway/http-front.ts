@@ -91,10 +91,8 @@ export class HttpFront {
     server.on('request', (request, response) => this.#accept(request, response, false, owner))
     server.on('checkContinue', (request, response) => this.#accept(request, response, true, owner))
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBroken(error, socket as Socket))
-    // Not served yet; without a listener node would close without a word.
-    server.on('connect', (_request, socket) =>
-      writeRefusal(socket as Socket, new KaonError('method_not_allowed', 'CONNECT is not served here.'), this.#deps.log),
-    )
+    // Not served; without a listener node would close without a word.
+    server.on('connect', (_request, socket) => this.#refuseConnect(socket as Socket))
     this.#servers.push(server)
     return server
   }
@@ -138,7 +136,20 @@ export class HttpFront {
       return
     }
     const [code, message] = brokenRequest(error.code ?? '')
-    writeRefusal(socket, new KaonError(code, message), this.#deps.log)
+    this.#refuseAndClose(socket, new KaonError(code, message))
+  }
+
+  #refuseConnect(socket: Socket): void {
+    // Node has let go of this socket, its listener for errors included: a reset would end the process.
+    socket.on('error', () => undefined)
+    // A refusal now would be read as the answer to a request before this one.
+    if (!socket.writableEnded && (socket as GatewaySocket)[currentExchange]?.isOver === false) socket.destroy()
+    else this.#refuseAndClose(socket, new KaonError('method_not_allowed', 'CONNECT is not served here.'))
+  }
+
+  /** The sender has a moment to read the answer, then the connection is closed whether it goes along or not. */
+  #refuseAndClose(socket: Socket, error: KaonError): void {
+    if (!socket.writableEnded) writeRefusal(socket, error, this.#deps.log)
     socket.pause()
     this.#deps.clock.after(brokenLingerMs, () => socket.destroy(), { idle: true })
   }
