@@ -81,7 +81,7 @@ export function createApiClient(system: Pick<System, 'network' | 'clock'>, optio
 
   async function checked(method: string, path: string, apiRequest: ApiRequest): Promise<ApiAnswer> {
     const answer = await request(method, path, apiRequest)
-    if (answer.status >= 400) throw errorOfAnswer(answer.status, answer.headers['content-type'], await readText(answer.body))
+    if (answer.status >= 400) throw errorOfAnswer(answer.status, answer.headers['content-type'], await readText(answer.body), path)
     return answer
   }
 

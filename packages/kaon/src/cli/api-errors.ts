@@ -33,8 +33,11 @@ const byStatus: Record<number, ErrorCode> = {
   504: 'timed_out',
 }
 
-/** The error behind an answer with a status of 400 or more, whether it is a Status, a problem or neither. */
-export function errorOfAnswer(status: number, contentType: string | undefined, text: string): KaonError {
+/**
+ * The error behind an answer with a status of 400 or more, whether it is a Status, a problem or neither.
+ * `path` is what was asked for: it says the namespace in which something was not found.
+ */
+export function errorOfAnswer(status: number, contentType: string | undefined, text: string, path = ''): KaonError {
   const body = contentType?.includes('json') ? parseObject(text) : undefined
   if (body === undefined) {
     const said = text.trim().slice(0, 500)
@@ -47,7 +50,24 @@ export function errorOfAnswer(status: number, contentType: string | undefined, t
   if (body.details?.retryAfterSeconds !== undefined) options.retryAfterSeconds = body.details.retryAfterSeconds
   const message =
     typeof body.message === 'string' ? body.message : typeof body.detail === 'string' ? body.detail : `The server answered ${status}.`
-  return new KaonError(codeOf(body, status), message, options)
+  return new KaonError(codeOf(body, status), inOurWords(message, path), options)
+}
+
+/** Kubernetes's `functions.kaon.dev "x" not found` as commands say it themselves; every other message as it is. */
+function inOurWords(message: string, path: string): string {
+  const [, plural, name] = /^([a-z]+)(?:\.[a-z0-9.-]+)? "([^"]*)" not found$/.exec(message) ?? []
+  if (plural === undefined || name === undefined) return message
+  const namespace = plural === 'namespaces' ? undefined : /\/namespaces\/([^/?]+)\/./.exec(path)?.[1]
+  return notFoundMessage(
+    plural.replace(/ies$/, 'y').replace(/s$/, ''),
+    name,
+    namespace === undefined ? undefined : decodeURIComponent(namespace),
+  )
+}
+
+/** The one wording for what is not there. `kind` in lower case, as in `configmap`. */
+export function notFoundMessage(kind: string, name: string, namespace: string | undefined): string {
+  return `There is no ${kind} '${name}'${namespace === undefined ? '' : ` in namespace '${namespace}'`}.`
 }
 
 function codeOf(body: ErrorBody, status: number): ErrorCode {

@@ -319,3 +319,23 @@ test('status names the server that answers, though nothing runs on the data fold
   assert.match(result.out, /does not run on this data folder\n.*\nServer +\S+ answers at http:\/\/127\.0\.0\.1:\d+\n/)
   assert.match((await kaon(['status', '--data', `${work}/data`, '--server', 'http://127.0.0.1:1'])).out, /does not run; start it/)
 })
+
+test('what is not there is told in the same words everywhere, a mistyped namespace too', async (t) => {
+  const { kaon } = await start(t)
+  for (const words of [
+    ['get', 'function', 'x'],
+    ['delete', 'function', 'x'],
+    ['wait', 'function/x'],
+    ['describe', 'function', 'x'],
+  ]) {
+    const result = await kaon(words)
+    assert.equal(result.code, 3, words.join(' '))
+    assert.match(result.error, /^error: There is no function 'x' in namespace 'default'\./)
+  }
+  for (const output of ['table', 'json']) {
+    const result = await kaon(['-n', 'nons', 'get', 'fn', '-o', output])
+    assert.equal(result.code, 3)
+    assert.match(result.error, /There is no namespace 'nons'\./)
+    assert.equal((await kaon(['-n', 'default', 'get', 'fn', '-o', output])).code, 0)
+  }
+})

@@ -8,6 +8,8 @@ export type Settings = {
   /** Base of the API, without a slash at the end. */
   server: string
   namespace: string
+  /** Whether a flag or a variable named it for this call. */
+  isNamespaceGiven: boolean
   token: string | undefined
   /** Undefined when nobody asked for one. */
   output: OutputFormat | undefined
@@ -43,6 +45,7 @@ export function resolveSettings(values: GlobalValues, contexts: Contexts): Setti
   return {
     server: checkServer(values.server ?? context?.server ?? defaultServer),
     namespace: values.namespace ?? context?.namespace ?? defaultNamespace,
+    isNamespaceGiven: values.namespace !== undefined,
     token,
     output: values.output === undefined ? undefined : parseOutput(values.output),
     isQuiet: values.quiet,

@@ -1,4 +1,5 @@
 import { KaonError } from '../../base/errors.ts'
+import { notFoundMessage } from '../api-errors.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { readManifestFiles } from '../manifest-files.ts'
@@ -99,7 +100,7 @@ async function findDoomed(
       if ((await find(api, pathOf(type, namespace, name))) === undefined)
         throw new KaonError(
           'not_found',
-          `There is no ${type.kind} '${name}'${type.namespaced ? ` in namespace '${namespace}'` : ''}; nothing was deleted.`,
+          `${notFoundMessage(type.kind.toLowerCase(), name, type.namespaced ? namespace : undefined)} Nothing was deleted.`,
         )
   return doomed
 }

@@ -3,7 +3,7 @@ import type { Resource } from '../../model/metadata.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { formatData, nameOf } from '../output/print.ts'
 import { renderTable, type Table, tableAccept } from '../output/table.ts'
-import { findType, listAll, pathOf, type ResourceList, type ResourceType, watch } from '../resource-api.ts'
+import { findType, listAll, namespaces, pathOf, type ResourceList, type ResourceType, watch } from '../resource-api.ts'
 import type { OutputFormat } from '../settings.ts'
 import { splitKind } from '../target.ts'
 
@@ -71,11 +71,8 @@ async function show(context: CommandContext, type: ResourceType, name: string | 
 type Where = { namespace?: string | undefined; name?: string | undefined; query: Record<string, string> }
 
 /** Prints objects as data; gives the version from which a watch goes on. */
-async function showData(
-  { api, settings, terminal }: CommandContext,
-  type: ResourceType,
-  { namespace, name, query }: Where,
-): Promise<string> {
+async function showData(context: CommandContext, type: ResourceType, { namespace, name, query }: Where): Promise<string> {
+  const { api, settings, terminal } = context
   const output = settings.output as OutputFormat
   if (name !== undefined) {
     const object = await api.json<Resource>('GET', pathOf(type, namespace, name))
@@ -85,8 +82,15 @@ async function showData(
   const path = pathOf(type, namespace)
   const head = await api.json<ResourceList>('GET', `${path}?${new URLSearchParams({ ...query, limit: '1' })}`)
   const items = await Array.fromAsync(listAll(api, path, query))
+  if (items.length === 0) await requireNamespace(context, type, namespace)
   terminal.out(await formatData(output, { apiVersion: 'v1', kind: 'List', metadata: {}, items }))
   return head.metadata?.resourceVersion ?? ''
+}
+
+/** An empty list of a namespace that was named may be the empty list of a mistyped one. Throws `not_found`. */
+async function requireNamespace({ api, settings }: CommandContext, type: ResourceType, namespace: string | undefined): Promise<void> {
+  if (type.namespaced && namespace !== undefined && settings.isNamespaceGiven)
+    await api.json('GET', pathOf(namespaces, undefined, namespace))
 }
 
 /** Prints the server's table; gives the version from which a watch goes on. */
@@ -101,6 +105,7 @@ async function showTable(context: CommandContext, type: ResourceType, { namespac
     if (view.watch && !view.headers && (error as KaonError).code === 'not_found') return ''
     throw error
   }
+  if (table.rows.length === 0) await requireNamespace(context, type, namespace)
   if (table.rows.length === 0 && !settings.isQuiet)
     terminal.error(
       namespace === undefined || !type.namespaced

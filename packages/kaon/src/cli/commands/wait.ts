@@ -1,5 +1,6 @@
 import { KaonError } from '../../base/errors.ts'
 import type { Condition, Resource } from '../../model/metadata.ts'
+import { notFoundMessage } from '../api-errors.ts'
 import { defineCommand } from '../command.ts'
 import { findByPath } from '../output/json-path.ts'
 import { find, findType, pathOf } from '../resource-api.ts'
@@ -34,7 +35,7 @@ export const wait = defineCommand({
       const type = await findType(api, kind)
       const path = pathOf(type, settings.namespace, name)
       if (!goal.isGone && (await find(api, path)) === undefined)
-        throw new KaonError('not_found', `There is no ${type.kind} '${name}' in namespace '${settings.namespace}'.`)
+        throw new KaonError('not_found', notFoundMessage(type.kind.toLowerCase(), name, type.namespaced ? settings.namespace : undefined))
       await waitFor(invocation, { type, namespace: settings.namespace, name }, goal.holds, { timeoutMs: options.timeout, what: goal.what })
       terminal.out(`${type.kind.toLowerCase()}/${name} ${goal.isGone ? 'deleted' : 'condition met'}\n`)
     }

@@ -9,6 +9,6 @@ export async function uploadSource(api: ApiClient, functionPath: string, archive
     headers: { 'content-type': 'application/x-tar' },
   })
   const text = await readText(answer.body)
-  if (answer.status >= 400) throw errorOfAnswer(answer.status, answer.headers['content-type'], text)
+  if (answer.status >= 400) throw errorOfAnswer(answer.status, answer.headers['content-type'], text, functionPath)
   return (JSON.parse(text) as { digest: string }).digest
 }
