@@ -252,6 +252,7 @@ test('an interrupt ends edit after the editor, even one that always leaves somet
   })
   for (const deadline = Date.now() + 5000; !existsSync(runs) && Date.now() < deadline; ) await new Promise((tick) => setTimeout(tick, 5))
   interrupt()
+  assert.throws(interrupt, /exit 130/, 'the second time ends the process, whatever still runs')
   writeFileSync(gate, '')
   assert.equal((await running).code, 130)
   assert.equal(readFileSync(runs, 'utf8'), 'run\n')
