@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createSystem } from '../app/system.ts'
+import { createRedactor } from '../base/redact.ts'
 import type { LogRecord } from '../model/log-record.ts'
 import { type LogSink, LogWriter } from './log-writer.ts'
 import { RotatingFile } from './rotating-file.ts'
@@ -11,7 +12,7 @@ import { RotatingFile } from './rotating-file.ts'
 const { clock, files } = createSystem()
 
 function writer(sink: LogSink, secrets: string[] = []) {
-  return new LogWriter({ clock, sink, revision: 'a-00001', replica: 'r', level: 'info', secrets })
+  return new LogWriter({ clock, sink, revision: 'a-00001', replica: 'r', level: 'info', redactor: createRedactor(secrets) })
 }
 
 async function folderFor(t: TestContext) {

@@ -1,5 +1,5 @@
 import { isLogged, type LogLevel } from '../base/log.ts'
-import { createRedactor, type Redactor } from '../base/redact.ts'
+import type { Redactor } from '../base/redact.ts'
 import type { Clock } from '../base/system.ts'
 import { isoTime } from '../base/time.ts'
 import type { LogRecord } from '../model/log-record.ts'
@@ -20,8 +20,8 @@ export type LogWriterDeps = {
   revision: string
   replica: string
   level: LogLevel
-  /** Values that must not be seen in a log. */
-  secrets: Iterable<string>
+  /** Takes out what must not be seen in a log. */
+  redactor: Redactor
 }
 
 /** A replica's log: filters, redacts, and writes in the background. A disk that is slow or full costs lines, which are counted, never memory or calls. */
@@ -40,7 +40,7 @@ export class LogWriter {
   constructor(deps: LogWriterDeps) {
     this.#deps = deps
     this.#level = deps.level
-    this.#redactor = createRedactor(deps.secrets)
+    this.#redactor = deps.redactor
   }
 
   /** Lines lost so far because the disk did not keep up. */

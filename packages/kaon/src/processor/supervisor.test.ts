@@ -184,6 +184,19 @@ test('a worker that will not start fails the replica with its code, its message,
   )
 })
 
+test('a secret in the words of a failed start is in no report, no error and no log', async (t) => {
+  const { assignment, supervisor, starts, log } = await setUp(t)
+  starts.push(
+    new KaonError('start_failed', "'x' did not start: Error: no connection with top-secret-value", { hint: 'Is top-secret-value right?' }),
+  )
+  const error: unknown = await supervisor.start(assignment).catch((thrown) => thrown)
+  assert.ok(error instanceof KaonError)
+  assert.equal(error.message, "'x' did not start: Error: no connection with ***")
+  assert.equal(error.hint, 'Is *** right?')
+  assert.match(supervisor.report.failure?.message ?? '', /no connection with \*\*\* Is \*\*\* right\?/)
+  assert.doesNotMatch(JSON.stringify(supervisor.report) + (await log()), /top-secret-value/)
+})
+
 test('a replica takes one assignment only', async (t) => {
   const { assignment, supervisor } = await setUp(t)
   await supervisor.start(assignment)

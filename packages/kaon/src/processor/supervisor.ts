@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { asKaonError, KaonError } from '../base/errors.ts'
 import type { LogLevel } from '../base/log.ts'
+import { createRedactor, type Redactor } from '../base/redact.ts'
 import type { System, Timer } from '../base/system.ts'
 import type { ArtifactManifest } from '../model/artifact.ts'
 import type { ReplicaAssignment } from '../model/assignment.ts'
@@ -50,6 +51,8 @@ export class Supervisor {
   readonly #listeners: (() => void)[] = []
   #draining: Promise<void> | undefined
   #steps: StartSteps = {}
+  /** Whatever leaves this replica about its handler goes through it: the handler's words may hold what it was given. */
+  #redactor: Redactor = createRedactor([])
   #end!: (end: ReplicaEnd) => void
   /** Resolves when the replica is over. */
   readonly ended: Promise<ReplicaEnd>
@@ -105,6 +108,7 @@ export class Supervisor {
     const begunAt = this.#deps.clock.monotonic()
     const env = replicaEnvironment(assignment, this.#deps.scratchFolder, this.#deps.http?.port)
     this.#assignment = { ...assignment, env }
+    this.#redactor = createRedactor(Object.values(assignment.secrets))
     const { namespace, function: name, revision, revisionUid } = assignment
     this.#set({ phase: 'starting', revision: { namespace, function: name, name: revision, uid: revisionUid } })
     try {
@@ -115,8 +119,9 @@ export class Supervisor {
       this.#tellWorkers()
       return { steps, ...(httpPort === undefined ? {} : { httpPort }) }
     } catch (error) {
-      await this.#fail(asKaonError(error))
-      throw error
+      const shown = this.#withoutSecrets(asKaonError(error))
+      await this.#fail(shown)
+      throw shown
     }
   }
 
@@ -134,8 +139,8 @@ export class Supervisor {
   async #startWorkers(assignment: ReplicaAssignment): Promise<number | undefined> {
     const { clock, files, id, runFolder, scratchFolder, openLog } = this.#deps
     const [manifest, sink] = await Promise.all([readManifest(files, assignment.artifactFolder), openLog(assignment)])
-    const secrets = Object.values(assignment.secrets)
-    this.#log = new LogWriter({ clock, sink, revision: assignment.revision, replica: id, level: assignment.logLevel, secrets })
+    const { revision, logLevel: level } = assignment
+    this.#log = new LogWriter({ clock, sink, revision, replica: id, level, redactor: this.#redactor })
     if (this.#deps.capturesOutput)
       this.#output = new OutputCapture({ clock, files, path: outputFile(scratchFolder), onLines: (lines) => this.#log?.write(lines) })
     await fillScratchFolder(files, scratchFolder, assignment, manifest)
@@ -201,7 +206,13 @@ export class Supervisor {
 
   #notStarted(error: KaonError, failures: number): void {
     if (this.#report.phase !== 'ready' || failures < maxFailedStarts || this.#slots.some((slot) => slot.hasWorker)) return
-    void this.#fail(error)
+    void this.#fail(this.#withoutSecrets(error))
+  }
+
+  /** Without its cause too: that is the author's error itself. */
+  #withoutSecrets(error: KaonError): KaonError {
+    const hint = error.hint === undefined ? {} : { hint: this.#redactor.text(error.hint) }
+    return new KaonError(error.code, this.#redactor.text(error.message), hint)
   }
 
   async #fail(error: KaonError): Promise<void> {
@@ -218,7 +229,9 @@ export class Supervisor {
   #giveUp(message: string): void {
     this.#log?.platform('error', `The replica is ended and started anew: ${message}`)
     const flushed = this.#log?.flush() ?? Promise.resolve()
-    void Promise.race([flushed, this.#deps.clock.sleep(500)]).then(() => this.#end({ kind: 'fatal', message }))
+    void Promise.race([flushed, this.#deps.clock.sleep(500)]).then(() =>
+      this.#end({ kind: 'fatal', message: this.#redactor.text(message) }),
+    )
   }
 
   async #drain(graceMs: number): Promise<void> {
