@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -16,12 +16,14 @@ if (role === 'on-small-disk') await lifeOnFullDisk(disk!)
 else defineTests()
 
 async function lifeOnFullDisk(folder: string): Promise<void> {
-  const file = join(folder, 'store.sqlite')
   const told: (string | undefined)[] = []
-  const open = () => openSqliteStore({ file, clock, onWritable: (refusal) => told.push(refusal?.code) })
-  const create = (store: Store, name: string) => store.write({ kind: 'create', key: configMapKey(name), object: configMap(name, 'x') })
-  const first = await open()
-  const kept = await create(first, 'kept')
+  const open = (name: string) => openSqliteStore({ file: join(folder, name), clock, onWritable: (refusal) => told.push(refusal?.code) })
+  const create = (store: Store, name: string, value = 'x') =>
+    store.write({ kind: 'create', key: configMapKey(name), object: configMap(name, value) })
+  const first = await open('store.sqlite')
+  const kept = await create(first, 'kept', 'x'.repeat(100_000))
+  // What a kill leaves: everything is in the log, which takes room to be copied into the database.
+  for (const suffix of ['', '-wal']) copyFileSync(join(folder, `store.sqlite${suffix}`), join(folder, `killed.sqlite${suffix}`))
   const filler = join(folder, 'filler')
   fill(filler)
   await assert.rejects(
@@ -35,10 +37,10 @@ async function lifeOnFullDisk(folder: string): Promise<void> {
   fill(filler)
 
   told.length = 0
-  const second = await open()
+  const second = await open('killed.sqlite')
   assert.deepEqual(await second.get(configMapKey('kept')), kept)
-  await assert.rejects(create(second, 'refused'), { code: 'data_full' })
   assert.deepEqual(told, ['data_full'])
+  await assert.rejects(create(second, 'refused'), { code: 'data_full' })
   rmSync(filler)
   for (const deadline = clock.now() + 5000; told.length < 2 && clock.now() < deadline; ) await clock.sleep(10)
   assert.deepEqual(told, ['data_full', undefined])
@@ -58,7 +60,7 @@ function fill(file: string): void {
 
 function defineTests(): void {
   const unshare = ['--user', '--map-root-user', '--mount']
-  const mount = 'mount -t tmpfs -o size=1m tmpfs "$1"'
+  const mount = 'mount -t tmpfs -o size=2m tmpfs "$1"'
   const canMount = () => {
     const folder = mkdtempSync(join(tmpdir(), 'kaon-mount-'))
     const { status } = spawnSync('unshare', [...unshare, 'sh', '-c', mount, 'sh', folder])
