@@ -22,3 +22,20 @@ test('a secret that looks like JSON leaves the line valid JSON', () => {
   const redactor = createRedactor(['"msg":"', '{"a":1}'])
   assert.deepEqual(JSON.parse(redactor.json({ msg: 'hello', fields: { x: '{"a":1}' } })), { msg: 'hello', fields: { x: '***' } })
 })
+
+test('wherever a line is cut through a secret, neither piece shows a part that is long enough to matter', () => {
+  for (const secret of ['s3cr3t-value-of-some-length', 'abcabcabcabd', 'eightchr']) {
+    const redactor = createRedactor([secret, 'another-secret'])
+    const line = `before ${secret} after`
+    for (let at = 7; at <= 7 + secret.length; at++) {
+      const left = redactor.text(line.slice(0, at), { end: true })
+      const right = redactor.text(line.slice(at), { start: true })
+      const shownLeft = left.slice('before '.length).replace('***', '')
+      const shownRight = right.slice(0, -' after'.length).replace('***', '')
+      assert.ok(left.startsWith('before ') && right.endsWith(' after'))
+      assert.ok(shownLeft.length < 6 && shownRight.length < 6, `${left}|${right}`)
+      assert.ok(shownLeft.length + shownRight.length <= secret.length / 2, `${left}|${right}`)
+    }
+    assert.equal(redactor.text(secret.slice(1, -1), { start: true, end: true }), '***')
+  }
+})

@@ -86,3 +86,21 @@ test('a disk that is too slow never costs more than a bounded queue', async () =
   gate.resolve()
   await log.close()
 })
+
+test('a secret that a cut went through shows no part of itself, in the log or in the last messages', async () => {
+  const secret = 'canary-0123456789-abcdefghij'
+  const written: string[] = []
+  const log = writer({ append: async (text) => void written.push(text), async close() {} }, [secret])
+  const line = { ts: 't', level: 'info' } as const
+  log.write([
+    { ...line, msg: `${'z'.repeat(100)}${secret.slice(0, 14)}`, cut: { end: true, omitted: 14 } },
+    { ...line, msg: `${secret.slice(14)} and on`, cut: { start: true } },
+    { ...line, msg: `${'y'.repeat(490)}${secret}` },
+    { ...line, msg: `${'x'.repeat(8_180)}${secret}${'x'.repeat(300_000)}` },
+  ])
+  await log.close()
+  const all = `${written.join('')}${log.lastMessages().join('')}`
+  assert.doesNotMatch(all, /canary|0123|abcdefg|hij/)
+  assert.match(all, /z\*\*\*… \(14 more characters\)/)
+  assert.match(all, /"\*\*\* and on"/)
+})

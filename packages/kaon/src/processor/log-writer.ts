@@ -85,8 +85,8 @@ export class LogWriter {
   #enqueue(line: WorkerLogLine, worker: number | undefined): void {
     const text = `${this.#redactor.json(this.#record(line, worker))}\n`
     if (text.length > maxLineBytes) {
-      const { fields: _, ...rest } = line
-      this.#enqueue({ ...rest, msg: `${line.msg.slice(0, 8_192)}… (a line of ${text.length} bytes, cut)` }, worker)
+      const { fields: _, cut: __, ...rest } = line
+      this.#enqueue({ ...rest, msg: `${this.#message(line).slice(0, 8_192)}… (a line of ${text.length} bytes, cut)` }, worker)
       return
     }
     if (line.stream !== 'platform') this.#remember(line)
@@ -99,12 +99,19 @@ export class LogWriter {
   }
 
   #record(line: WorkerLogLine, worker: number | undefined): LogRecord {
-    const { ts, level, msg, requestId, stream, fields } = line
+    const { ts, level, requestId, stream, fields } = line
+    const msg = line.cut === undefined ? line.msg : this.#message(line)
     return { ts, level, msg, revision: this.#deps.revision, replica: this.#deps.replica, worker, requestId, stream, fields } as LogRecord
   }
 
+  /** Secrets are taken out before anything is cut off here: half of one would not be found. */
+  #message({ msg, cut }: WorkerLogLine): string {
+    const text = this.#redactor.text(msg, cut)
+    return cut?.omitted === undefined ? text : `${text}… (${cut.omitted} more characters)`
+  }
+
   #remember(line: WorkerLogLine): void {
-    this.#last.push(this.#redactor.text(line.msg.slice(0, 500)))
+    this.#last.push(this.#message(line).slice(0, 500))
     if (this.#last.length > rememberedLines) this.#last.shift()
   }
 

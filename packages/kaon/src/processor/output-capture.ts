@@ -20,6 +20,8 @@ export class OutputCapture {
   readonly #timer: Timer
   #offset = 0
   #held = ''
+  /** The line before was cut: the next one goes on with it. */
+  #isGoingOn = false
   #reading: Promise<void> | undefined
 
   constructor(deps: OutputCaptureDeps) {
@@ -42,7 +44,7 @@ export class OutputCapture {
     this.#timer.cancel()
     await this.#reading
     await this.collect()
-    if (this.#held !== '') this.#emit([this.#held])
+    if (this.#held !== '') this.#emit([this.#held], true)
     this.#held = ''
   }
 
@@ -71,16 +73,24 @@ export class OutputCapture {
   #split(text: string): void {
     const lines = (this.#held + text).split('\n')
     this.#held = lines.pop() ?? ''
-    if (this.#held.length > maxHeldBytes) {
+    const isCut = this.#held.length > maxHeldBytes
+    if (isCut) {
       lines.push(this.#held)
       this.#held = ''
     }
-    this.#emit(lines)
+    this.#emit(lines, isCut)
   }
 
-  #emit(lines: string[]): void {
+  #emit(lines: string[], isLastCut: boolean): void {
+    if (lines.length === 0) return
     const ts = isoTime(this.#deps.clock.now())
-    const records = lines.filter((line) => line.trim() !== '').map((msg): WorkerLogLine => ({ ts, level: 'info', msg, stream: 'stderr' }))
+    const records = lines
+      .map((msg, i): WorkerLogLine => {
+        const cut = { start: i === 0 && this.#isGoingOn, end: isLastCut && i === lines.length - 1 }
+        return { ts, level: 'info', msg, stream: 'stderr', ...(cut.start || cut.end ? { cut } : {}) }
+      })
+      .filter(({ msg }) => msg.trim() !== '')
+    this.#isGoingOn = isLastCut
     if (records.length > 0) this.#deps.onLines(records)
   }
 }

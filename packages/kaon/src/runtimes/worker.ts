@@ -1,4 +1,5 @@
 import type { LogLevel } from '../base/log.ts'
+import type { TextCut } from '../base/redact.ts'
 import type { ArtifactManifest } from '../model/artifact.ts'
 import type { ReplicaAssignment } from '../model/assignment.ts'
 import type { StartSteps } from '../model/control-protocol.ts'
@@ -7,7 +8,10 @@ import type { LogRecord } from '../model/log-record.ts'
 export type WorkerExit = { cause: 'timeout' | 'memory' | 'crashed' | 'exited' | 'stopped'; message: string }
 
 /** A log line before the supervisor adds what it knows (revision, replica, worker). */
-export type WorkerLogLine = Omit<LogRecord, 'revision' | 'replica' | 'worker'>
+export type WorkerLogLine = Omit<LogRecord, 'revision' | 'replica' | 'worker'> & {
+  /** Where `msg` was cut from a longer line, and how many characters after it were left out. */
+  cut?: TextCut & { omitted?: number }
+}
 
 export type WorkerOptions = {
   assignment: ReplicaAssignment

@@ -7,23 +7,31 @@ const maxHeldChars = 16_384
 /** Log lines of what comes out of a worker past its own capture: native code, and Node itself. */
 export function logPieces(stream: Readable, name: 'stdout' | 'stderr', onLog: (lines: WorkerLogLine[]) => void): void {
   let held = ''
-  const emit = (messages: string[]) => {
+  let isGoingOn = false
+  const emit = (messages: string[], isLastCut: boolean) => {
     const ts = isoTime(Date.now())
     const level = name === 'stdout' ? 'info' : 'error'
-    if (messages.length > 0) onLog(messages.map((msg) => ({ ts, level, msg, stream: name })))
+    const lines = messages.map((msg, i): WorkerLogLine => {
+      const cut = { start: i === 0 && isGoingOn, end: isLastCut && i === messages.length - 1 }
+      return { ts, level, msg, stream: name, ...(cut.start || cut.end ? { cut } : {}) }
+    })
+    if (lines.length === 0) return
+    isGoingOn = isLastCut
+    onLog(lines)
   }
   stream.setEncoding('utf8')
   stream.on('data', (text: string) => {
     const lines = (held + text).split('\n')
     held = lines.pop() as string
-    if (held.length > maxHeldChars) {
+    const isCut = held.length > maxHeldChars
+    if (isCut) {
       lines.push(held)
       held = ''
     }
-    emit(lines)
+    emit(lines, isCut)
   })
   stream.on('end', () => {
-    if (held !== '') emit([held])
+    if (held !== '') emit([held], true)
   })
   stream.on('error', () => undefined)
 }

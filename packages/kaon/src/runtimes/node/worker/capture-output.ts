@@ -16,12 +16,15 @@ export function captureOutput(scope: CallScope, logs: LogQueue): () => void {
   let consoleLevel: LogLevel | undefined
   const flushes = (['stdout', 'stderr'] as const).map((stream) => {
     let held: Held = { text: '', requestId: undefined }
-    const emit = (msg: string, requestId: string | undefined) => {
+    let isGoingOn = false
+    const emit = (msg: string, requestId: string | undefined, end = false) => {
       const level = consoleLevel ?? (stream === 'stdout' ? 'info' : 'error')
-      logs.add({ level, msg, stream, ...(requestId === undefined ? {} : { requestId }) })
+      const cut = isGoingOn || end ? { cut: { start: isGoingOn, end } } : {}
+      isGoingOn = end
+      logs.add({ level, msg, stream, ...(requestId === undefined ? {} : { requestId }), ...cut })
     }
     const flush = () => {
-      if (held.text !== '') emit(held.text, held.requestId)
+      if (held.text !== '') emit(held.text, held.requestId, true)
       held = { text: '', requestId: undefined }
     }
     capture(process[stream], (text) => {

@@ -48,9 +48,9 @@ export class LogQueue {
       this.#dropped++
       return
     }
-    const cut = line.msg.length > maxLineChars
-    const msg = cut ? `${line.msg.slice(0, maxLineChars)}… (${line.msg.length - maxLineChars} more characters)` : line.msg
-    this.#push({ ts: this.#deps.timestamp(), ...line, msg })
+    const omitted = line.msg.length - maxLineChars
+    const whole = { ts: this.#deps.timestamp(), ...line }
+    this.#push(omitted > 0 ? { ...whole, msg: line.msg.slice(0, maxLineChars), cut: { ...line.cut, end: true, omitted } } : whole)
     if (this.#prompt < promptLines || this.#lines.length >= batchLines) {
       this.#prompt++
       this.#post()
