@@ -1,8 +1,16 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plugin } from 'esbuild'
+import { cacheFolderOf } from './config.ts'
 import { type BundlePlace, keepBundles, sourceFolder } from './kept-bundles.ts'
 
 export type PlatformBundle = { controlPlane: string; gateway: string; storeThread: string }
+
+/** Where they are kept: with a checkout's other installed things, where `npm ci` makes them; else in the user's cache. */
+export function platformBundleFolder(environment: Readonly<Record<string, string | undefined>>): string {
+  const installed = join(sourceFolder, '../../../node_modules')
+  return existsSync(installed) ? join(installed, '.cache/kaon/platform') : join(cacheFolderOf(environment), 'platform')
+}
 
 /**
  * Control plane and gateway as bundles, which load in a fourth of the time that their sources take (100 ms, not 280 with Node's compile cache

@@ -1,9 +1,8 @@
-import { join } from 'node:path'
 import type { System } from '../base/system.ts'
 import { isoTime } from '../base/time.ts'
-import { bundlePlatform } from './bundle-platform.ts'
+import { bundlePlatform, platformBundleFolder } from './bundle-platform.ts'
 import type { ChildStart } from './child-main.ts'
-import { cacheFolderOf, childEnvironment, type PlatformConfig } from './config.ts'
+import { childEnvironment, type PlatformConfig } from './config.ts'
 import { openDataFolder, placesOf, writeWhole } from './data-folder.ts'
 import { KeptChild } from './kept-child.ts'
 import { listen } from './listen.ts'
@@ -75,7 +74,7 @@ async function prepare(
   const gatewayPort = await freePort(config.gatewayHost, config.gatewayPort, '--gateway-port', system)
   await writeWhole(files, placesOf(config).gatewayToken, random.bytes(32).toString('hex'))
   // A cache that cannot be written makes the start slower, no more.
-  const bundle = await bundlePlatform({ cacheFolder: join(cacheFolderOf(environment), 'platform'), files }).catch(() => undefined)
+  const bundle = await bundlePlatform({ cacheFolder: platformBundleFolder(environment), files }).catch(() => undefined)
   const gatewayUrl = urlOf(config.gatewayHost, gatewayPort)
   const startTime = (await processes.startTime(processes.pid)) ?? ''
   return {
