@@ -20,7 +20,7 @@ export default async (event) => {
     case '/exit': process.exit(3)
     case '/throw-later': setTimeout(() => { throw new Error('nobody catches this') }, 5); return new Promise(() => {})
     case '/reject': Promise.reject(new Error('nobody handles this')); return new Promise(() => {})
-    case '/flood': for (let i = 0; i < 300_000; i++) console.log('flood ' + i); return 'flooded'
+    case '/flood': for (let i = 0; i < 100_000; i++) console.log('flood ' + i); return 'flooded'
     case '/raw': writeSync(2, 'straight to the descriptor\\n'); return 'written'
     case '/huge': return { headers: { 'x-bad': 'a\\nb' }, body: 'x' }
     case '/circle': { const a = {}; a.a = a; return a }

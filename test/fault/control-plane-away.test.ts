@@ -61,7 +61,7 @@ test('after kill -9 of the launcher its children end, and the next start adopts 
 test('kaon stop leaves no process and no socket behind', async () => {
   const platform = await new TestPlatform(['--samples']).start()
   await using _ = platform
-  await until('hello', async () => (await platform.call('hello')).status === 200)
+  await until('the samples to be deployed', () => platform.output.includes('curl '), 60_000)
   assert.equal(await platform.stop(), 0)
   await until('every process to be gone', () => platform.leftovers().length === 0, 10_000).catch(() =>
     assert.deepEqual(platform.leftovers(), []),
