@@ -3,14 +3,14 @@ import { TestPlatform } from '../test/e2e/harness/platform.ts'
 import { until } from '../test/e2e/harness/wait.ts'
 import { processesNaming, pssKib, table } from './measure.ts'
 
-const part = (command: string): string => {
-  if (command.includes('control-plane')) return 'control plane'
-  if (command.includes('gateway')) return 'gateway'
-  if (command.includes('processor')) return 'replicas and pool'
-  if (command.includes('worker')) return 'worker processes'
-  if (command.includes('esbuild')) return 'bundler'
-  return 'launcher'
-}
+const parts: [RegExp, string][] = [
+  [/bin\/kaon\.js/, 'launcher'],
+  [/controlPlane-/, 'control plane'],
+  [/\/gateway-\w+\.mjs/, 'gateway'],
+  [/\/processor-/, 'replicas and pool'],
+  [/\/process-/, 'worker processes'],
+]
+const part = (command: string): string => parts.find(([pattern]) => pattern.test(command))?.[1] ?? command.slice(0, 60)
 
 export async function idleMemory(): Promise<string> {
   await using platform = await new TestPlatform(['--samples']).start()
@@ -26,13 +26,13 @@ export async function idleMemory(): Promise<string> {
   )
   await platform.call('hello')
   await new Promise((resolve) => setTimeout(resolve, 45_000))
-  const parts = new Map<string, { count: number; kib: number }>()
+  const sizes = new Map<string, { count: number; kib: number }>()
   for (const { pid, command } of processesNaming(platform.data)) {
     const name = part(command)
-    const before = parts.get(name) ?? { count: 0, kib: 0 }
-    parts.set(name, { count: before.count + 1, kib: before.kib + pssKib(pid) })
+    const before = sizes.get(name) ?? { count: 0, kib: 0 }
+    sizes.set(name, { count: before.count + 1, kib: before.kib + pssKib(pid) })
   }
-  const total = [...parts.values()].reduce((sum, p) => sum + p.kib, 0)
-  const rows = [...parts].map(([name, p]) => [name, String(p.count), (p.kib / 1024).toFixed(0)])
+  const total = [...sizes.values()].reduce((sum, p) => sum + p.kib, 0)
+  const rows = [...sizes].map(([name, p]) => [name, String(p.count), (p.kib / 1024).toFixed(0)])
   return table(['part', 'processes', 'PSS MiB'], [...rows, ['**all**', '', `**${(total / 1024).toFixed(0)}** (bar: 450)`]])
 }
