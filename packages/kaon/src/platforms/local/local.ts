@@ -49,6 +49,9 @@ class LocalProcesses implements LocalPlatform {
   readonly #silenceCheck: Timer
   #closed = false
 
+  /** Processes that are started and not known yet. */
+  readonly #spawning = new Set<Promise<LocalReplica>>()
+
   constructor(deps: LocalPlatformDeps) {
     this.#deps = deps
     this.#pool = new ReplicaPool({ clock: deps.clock, size: deps.poolSize ?? 1, spawn: () => this.#spawn() })
@@ -127,6 +130,8 @@ class LocalProcesses implements LocalPlatform {
     this.#closed = true
     for (const set of this.#sets.values()) set.close()
     for (const empty of this.#pool.close()) if (options.stopReplicas) empty.drain(0)
+    // One that is just being started would be left behind.
+    await Promise.allSettled(this.#spawning)
     const replicas = [...this.#all.values()]
     if (!options.stopReplicas) {
       this.#silenceCheck.cancel()
@@ -142,7 +147,13 @@ class LocalProcesses implements LocalPlatform {
     return this.close({ stopReplicas: true })
   }
 
-  async #spawn(): Promise<LocalReplica> {
+  #spawn(): Promise<LocalReplica> {
+    const spawning = this.#spawnKnown().finally(() => this.#spawning.delete(spawning))
+    this.#spawning.add(spawning)
+    return spawning
+  }
+
+  async #spawnKnown(): Promise<LocalReplica> {
     const replica = await spawnReplica({ ...this.#deps, ...this.#replicaDeps() })
     this.#know(replica)
     if (this.#closed) replica.drain(0)
