@@ -61,8 +61,11 @@ test(`${kills} kills at random moments lose no acknowledged deploy, fail only ca
   assert.ok(ledger.acknowledged.length > kills / 5, 'too few changes were acknowledged for this to mean anything')
   await audit(platform, ledger)
   await until(
-    'no replica too many',
-    async () => replicas(platform).length <= functions.length + 12 && (await statusReplicas(platform)) >= functions.length,
+    'one replica of each function, and one in the pool',
+    async () => {
+      const wanted = await statusReplicas(platform)
+      return wanted.ready === wanted.functions && replicas(platform).length <= wanted.functions + 1
+    },
     30_000,
   )
 })
@@ -194,11 +197,11 @@ function replicas(platform: TestPlatform): { pid: number; function?: string }[] 
     })
 }
 
-async function statusReplicas(platform: TestPlatform): Promise<number> {
+async function statusReplicas(platform: TestPlatform): Promise<{ functions: number; ready: number }> {
   const list = (await platform.api('/apis/kaon.dev/v1/namespaces/default/functions')).json<{
     items: { status?: { replicas?: number } }[]
   }>()
-  return list.items.reduce((sum, item) => sum + (item.status?.replicas ?? 0), 0)
+  return { functions: list.items.length, ready: list.items.reduce((sum, item) => sum + (item.status?.replicas ?? 0), 0) }
 }
 
 function find(platform: TestPlatform, target: Kill['target'], choice: number): { pid: number; function?: string } | undefined {
