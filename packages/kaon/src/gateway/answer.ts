@@ -1,19 +1,9 @@
 import { KaonError } from '../base/errors.ts'
 import type { Exchange } from './exchange.ts'
+import { hopByHop } from './hop-by-hop.ts'
 
 /** End at this hop, or frame the message: the gateway says them itself. */
-const ownHeaders = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'transfer-encoding',
-  'upgrade',
-  'te',
-  'trailer',
-  'content-length',
-  'x-request-id',
-])
+const ownHeaders: ReadonlySet<string> = new Set([...hopByHop, 'content-length'])
 
 /** Whose answer it is. */
 export interface AnswerOwner {

@@ -3,20 +3,10 @@ import type { Agent, ClientRequest, IncomingMessage, Network } from '../base/sys
 import { bodyTooLarge } from './call-errors.ts'
 import { type CallPlan, type CallServices, dueAtOf } from './call-plan.ts'
 import type { Exchange, ExchangeEvents } from './exchange.ts'
+import { hopByHop } from './hop-by-hop.ts'
 import { refusalOf } from './refusal.ts'
 import { createTimed } from './timer-wheel.ts'
 
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'transfer-encoding',
-  'upgrade',
-  'te',
-  'trailer',
-  'x-request-id',
-])
 const defaultTimeoutMs = 30_000
 
 export type UrlCallServices = Omit<CallServices, 'dispatcher'> & { network: Pick<Network, 'httpRequest' | 'httpsRequest'>; agent: Agent }
